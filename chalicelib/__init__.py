@@ -1,0 +1,1 @@
+"""Marketplace: the business behind `app.py`, one folder a domain."""

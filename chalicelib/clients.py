@@ -1,0 +1,36 @@
+"""boto3 clients, one of each kind, made on first use and kept by the execution environment.
+
+Every client has short, explicit timeouts and a bounded number of attempts, so that a slow dependency becomes a clear
+answer inside the function's own deadline. `AWS_ENDPOINT_URL` points them all at another endpoint; boto3 reads it itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+CONNECT_SECONDS = 1
+READ_SECONDS = 3
+ATTEMPTS = 2
+
+
+@lru_cache(maxsize=None)
+def client(service: str) -> Any:
+    """The boto3 client of `service` (`"cognito-idp"`, `"secretsmanager"`, …)."""
+    from botocore.config import Config
+
+    return _session().client(
+        service,
+        config=Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        ),
+    )
+
+
+@lru_cache(maxsize=1)
+def _session() -> Any:
+    import boto3
+
+    return boto3.session.Session()

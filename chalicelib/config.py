@@ -1,0 +1,158 @@
+"""The settings of this execution environment, read from environment variables and nowhere else.
+
+`current()` validates once and raises `ConfigurationError` with every problem it found, so that a wrong setting stops a
+deployment at its first request with a sentence instead of failing later with a stack trace.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+STAGES = ("local", "dev", "staging", "prod")
+DEFAULT_RATE_LIMITS = "read=600/60,write=120/60"
+
+
+class ConfigurationError(RuntimeError):
+    """A setting is missing or malformed. The message names the variable, never its value."""
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most `requests` in `seconds`."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where PostgreSQL is and how to be let in: a URL, a secret, or IAM (in this order of precedence)."""
+
+    url: str = field(default="", repr=False)
+    secret: str = ""
+    host: str = ""
+    port: int = 5432
+    name: str = "marketplace"
+    user: str = ""
+    tls: bool = True
+    ca_file: str = ""
+    pool_size: int = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything configurable, validated."""
+
+    stage: str
+    version: str
+    region: str
+    allowed_origins: tuple[str, ...]
+    rate_limits: Mapping[str, RateLimit]
+    database: Database
+    cache_url: str = field(repr=False)
+    user_pool_id: str
+    user_pool_client_id: str
+    token_issuer: str
+    jwks_url: str
+    table_name: str
+    bus_name: str
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """The settings of this process. Raises `ConfigurationError` naming every variable that is wrong."""
+    return read(os.environ)
+
+
+def stage() -> str:
+    """The stage's name alone, for what is decided while the app is declared (also on a build machine)."""
+    return os.environ.get("STAGE", "local")
+
+
+def user_pool_arn() -> str:
+    """The user pool of stock Chalice's REST authorizer: given, or resolved by CloudFormation at deployment."""
+    return os.environ.get("USER_POOL_ARN") or f"{{{{resolve:ssm:/marketplace/{stage()}/users/pool-arn}}}}"
+
+
+def log_level() -> str:
+    """The lowest level that is logged."""
+    return os.environ.get("LOG_LEVEL", "INFO").upper()
+
+
+def function_name() -> str:
+    """The Lambda function this process serves; empty outside Lambda."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+
+
+def is_traced() -> bool:
+    """Whether X-Ray sampled this environment (Lambda sets the header and the daemon's address)."""
+    return "_X_AMZN_TRACE_ID" in os.environ and bool(os.environ.get("AWS_XRAY_DAEMON_ADDRESS"))
+
+
+def read(env: Mapping[str, str]) -> Settings:
+    """Settings from `env`. Raises `ConfigurationError`."""
+    problems: list[str] = []
+    name = env.get("STAGE", "local")
+    if name not in STAGES:
+        problems.append(f"STAGE must be one of {', '.join(STAGES)}")
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "eu-central-1"
+    pool = env.get("USER_POOL_ID", "")
+    issuer = env.get("TOKEN_ISSUER") or f"https://cognito-idp.{region}.amazonaws.com/{pool}"
+    settings = Settings(
+        stage=name,
+        version=env.get("VERSION", "development"),
+        region=region,
+        allowed_origins=tuple(origin.strip() for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip()),
+        rate_limits=_rate_limits(env.get("RATE_LIMITS") or DEFAULT_RATE_LIMITS, problems),
+        database=_database(env, problems),
+        cache_url=env.get("CACHE_URL", ""),
+        user_pool_id=pool,
+        user_pool_client_id=env.get("USER_POOL_CLIENT_ID", ""),
+        token_issuer=issuer,
+        jwks_url=env.get("JWKS_URL") or f"{issuer}/.well-known/jwks.json",
+        table_name=env.get("TABLE_NAME", f"marketplace-{name}"),
+        bus_name=env.get("BUS_NAME", f"marketplace-{name}"),
+    )
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    return settings
+
+
+def _database(env: Mapping[str, str], problems: list[str]) -> Database:
+    tls = env.get("DATABASE_TLS", "verify-full")
+    if tls not in {"verify-full", "disable"}:
+        problems.append("DATABASE_TLS must be verify-full or disable")
+    return Database(
+        url=env.get("DATABASE_URL", ""),
+        secret=env.get("DATABASE_SECRET_ARN", ""),
+        host=env.get("DATABASE_HOST", ""),
+        port=_integer(env, "DATABASE_PORT", 5432, problems),
+        name=env.get("DATABASE_NAME", "marketplace"),
+        user=env.get("DATABASE_USER", ""),
+        tls=tls != "disable",
+        ca_file=env.get("DATABASE_CA_FILE", ""),
+        pool_size=_integer(env, "DATABASE_POOL_SIZE", 1, problems),
+    )
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
+    text = env.get(name) or str(default)
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    problems.append(f"{name} must be a positive integer")
+    return default
+
+
+def _rate_limits(text: str, problems: list[str]) -> dict[str, RateLimit]:
+    limits: dict[str, RateLimit] = {}
+    for part in text.split(","):
+        name, _, rate = part.strip().partition("=")
+        requests, _, seconds = rate.partition("/")
+        if not (requests.isdecimal() and seconds.isdecimal() and int(requests) > 0 and int(seconds) > 0):
+            problems.append("RATE_LIMITS must look like read=600/60,write=120/60")
+            return limits
+        limits[name] = RateLimit(int(requests), int(seconds))
+    return limits

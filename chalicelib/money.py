@@ -1,0 +1,26 @@
+"""Money: an integer of minor units and a currency (ISO 4217). Never a float, never a bare number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_AMOUNT = 10**12
+"""The largest amount of a price, in minor units: ten billion euros, far inside a 64-bit integer."""
+
+CURRENCIES = frozenset(
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
+    "CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF "
+    "IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD "
+    "MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB "
+    "RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD "
+    "UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG".split()
+)
+"""Active currencies of ISO 4217, without funds codes and precious metals."""
+
+
+@dataclass(frozen=True, order=False)
+class Money:
+    """`amount` in minor units of `currency`: `Money(1299, "EUR")` is 12.99 €."""
+
+    amount: int
+    currency: str
