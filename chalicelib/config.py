@@ -87,6 +87,11 @@ def function_name() -> str:
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
 
 
+def is_chalice_local() -> bool:
+    """Whether `chalice local` serves the app: it decodes tokens without verifying them."""
+    return "AWS_CHALICE_CLI_MODE" in os.environ and not function_name()
+
+
 def is_traced() -> bool:
     """Whether X-Ray sampled this environment (Lambda sets the header and the daemon's address)."""
     return "_X_AMZN_TRACE_ID" in os.environ and bool(os.environ.get("AWS_XRAY_DAEMON_ADDRESS"))

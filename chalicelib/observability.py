@@ -13,11 +13,11 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import uuid_utils
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from chalicelib import config
+from chalicelib.ids import new_id
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.metrics import Metrics
@@ -62,7 +62,7 @@ def correlated(candidate: str | None) -> Iterator[str]:
 
 def new_correlation_id() -> str:
     """A fresh id, sortable by time (UUIDv7, RFC 9562)."""
-    return str(uuid_utils.uuid7())
+    return str(new_id())
 
 
 def count(name: str, value: float = 1) -> None:

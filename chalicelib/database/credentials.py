@@ -57,9 +57,7 @@ def _from_secret(name: str, *, fresh: bool) -> Credentials:
             password=value["password"],
         )
     except (KeyError, ValueError):
-        raise config.ConfigurationError(
-            "the database secret needs host, port, dbname, username and password"
-        ) from None
+        raise config.ConfigurationError("the database secret needs host, port, dbname, username and password") from None
 
 
 def _from_iam(settings: config.Database) -> Credentials:

@@ -1,0 +1,2 @@
+from .service import record as record
+from .service import search as search

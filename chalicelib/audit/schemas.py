@@ -1,0 +1,24 @@
+"""The audit log as it goes out."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from chalicelib.fields import Timestamp
+from chalicelib.web.pagination import PageQuery
+
+
+class AuditQuery(PageQuery):
+    """A page of the audit log."""
+
+
+class AuditEntryView(Schema):
+    """Who did what, when."""
+
+    id = fields.UUID()
+    at = Timestamp()
+    actor_id = fields.UUID()
+    action = fields.String()
+    subject = fields.String()
+    detail = fields.Dict()
+    correlation_id = fields.String()

@@ -1,0 +1,183 @@
+"""Valkey: cache-aside, and whatever else may be forgotten without harm.
+
+The cache is always optional. Time-outs are short, nothing is tried twice, and after a failure the cache is left alone
+for a moment: down means slower, never wrong.
+
+A cached value has a soft lifetime, after which one caller refreshes it while the others go on with the old one, and a
+hard lifetime, after which it is gone. `invalidate` leaves a tombstone, so that a reader who loaded the old state before
+the change cannot put it back after it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+from chalicelib import config
+from chalicelib.observability import count, logger
+
+TIMEOUT_SECONDS = 0.1
+BREAK_SECONDS = 5.0
+TOMBSTONE_MILLISECONDS = 10_000
+LOAD_LOCK_MILLISECONDS = 2_000
+WAIT_SECONDS = 0.02
+WAITS = 5
+
+Result = TypeVar("Result")
+
+_STORE = """
+local current = redis.call('GET', KEYS[1])
+if (current or '') == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1
+end
+return 0
+"""
+
+
+class Missing:
+    """The type of `MISS`, which no cached value can be equal to."""
+
+
+MISS: Final = Missing()
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long a value is fresh, and how long it may be served at all, in seconds."""
+
+    soft: float
+    hard: float
+
+
+class _Breaker:
+    """Remembers a failure for `BREAK_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self._open_until
+
+    def trip(self) -> None:
+        self._open_until = time.monotonic() + BREAK_SECONDS
+
+
+_breaker = _Breaker()
+
+
+def attempt(work: Callable[[Any], Result]) -> Result | Missing:
+    """The result of `work` on the Valkey client, or `MISS` when there is no cache to be had right now."""
+    if not config.current().cache_url or _breaker.is_open:
+        return MISS
+    import redis
+
+    try:
+        return work(_client())
+    except redis.RedisError as error:
+        _breaker.trip()
+        count("CacheFailures")
+        logger.warning("cache not available", extra={"reason": type(error).__name__})
+        return MISS
+
+
+def get_or_load(key: str, load: Callable[[], Any], lifetime: Lifetime) -> Any:
+    """The JSON value cached under `key`, or what `load()` returns, cached for the next caller.
+
+    Any JSON value can be cached, None and empty ones too. Only one caller at a time loads; others wait for it briefly
+    or go on with the old value, and load themselves when that does not help.
+    """
+    raw = _get(key)
+    value, is_fresh = _decoded(raw)
+    if is_fresh:
+        count("CacheHits")
+        return value
+    if not _takes_the_load(key):
+        if value is not MISS:
+            return value
+        value = _await_value(key)
+        if value is not MISS:
+            return value
+    count("CacheMisses")
+    loaded = load()
+    _store(key, loaded, lifetime, seen=raw)
+    return loaded
+
+
+def invalidate(*keys: str) -> None:
+    """Forgets `keys`. Call it after the change has been committed."""
+    tombstone = f"gone:{uuid.uuid4()}"
+
+    def bury(client: Any) -> None:
+        pipeline = client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.set(key, tombstone, px=TOMBSTONE_MILLISECONDS)
+        pipeline.execute()
+
+    attempt(bury)
+
+
+def _get(key: str) -> bytes | Missing | None:
+    found: bytes | Missing | None = attempt(lambda client: client.get(key))
+    return found
+
+
+def _decoded(raw: bytes | Missing | None) -> tuple[Any, bool]:
+    """The value and whether it is fresh; whatever is not one of ours counts as a miss."""
+    if not isinstance(raw, bytes) or raw.startswith(b"gone:"):
+        return MISS, False
+    try:
+        entry = json.loads(raw)
+        return entry["value"], time.time() < entry["soft"]
+    except (ValueError, KeyError, TypeError):
+        return MISS, False
+
+
+def _takes_the_load(key: str) -> bool:
+    taken = attempt(lambda client: client.set(f"{key}:loading", 1, nx=True, px=LOAD_LOCK_MILLISECONDS))
+    return taken is MISS or bool(taken)
+
+
+def _await_value(key: str) -> Any:
+    for _ in range(WAITS):
+        time.sleep(WAIT_SECONDS)
+        value, _ = _decoded(_get(key))
+        if value is not MISS:
+            return value
+    return MISS
+
+
+def _store(key: str, value: Any, lifetime: Lifetime, *, seen: bytes | Missing | None) -> None:
+    """Stores `value` unless the entry has changed since `seen`; lifetimes vary by a tenth so that they do not align."""
+    if isinstance(seen, Missing):
+        return
+    jitter = random.uniform(0.9, 1.1)  # noqa: S311
+    entry = json.dumps({"value": value, "soft": time.time() + lifetime.soft * jitter})
+
+    def put(client: Any) -> None:
+        client.eval(_STORE, 1, key, seen or b"", entry, int(lifetime.hard * jitter * 1000))
+        client.delete(f"{key}:loading")
+
+    attempt(put)
+
+
+@lru_cache(maxsize=1)
+def _client() -> Any:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return redis.Redis.from_url(
+        config.current().cache_url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )

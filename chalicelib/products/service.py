@@ -1,0 +1,105 @@
+"""What can be done with products."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from chalicelib import cache, database, users
+from chalicelib.caller import Caller
+from chalicelib.errors import Conflict, Forbidden, NotFound, Stale
+from chalicelib.ids import new_id
+from chalicelib.paging import Page, PageRequest
+from chalicelib.products import repository
+from chalicelib.products.models import ARCHIVED, Product, product_from_json
+from chalicelib.products.repository import Criteria
+
+CACHED = cache.Lifetime(soft=30, hard=120)
+
+
+class ProductNotFound(NotFound):
+    """There is no such product, or it is not public and not the caller's."""
+
+
+class DuplicateSku(Conflict):
+    """A seller's SKUs are unique, archived products' too."""
+
+
+class NotYourProduct(Forbidden):
+    """Only its seller and staff change a product."""
+
+
+def create(caller: Caller, product: Mapping[str, Any]) -> Product:
+    """The caller's new product. Raises `DuplicateSku`."""
+    users.require_active(caller)
+    created = repository.add(new_id(), caller.id, _columns(product))
+    if created is None:
+        raise DuplicateSku(f"You have a product with the SKU {product['sku']} already.")
+    _forget_after_commit(created.id)
+    return created
+
+
+def read(viewer: Caller | None, product_id: UUID) -> Product:
+    """The product: a public one to everybody, another one to its seller and to staff. Raises `ProductNotFound`."""
+    public = cache.get_or_load(_key(product_id), lambda: _public(product_id), CACHED)
+    if public is not None:
+        return product_from_json(public)
+    found = repository.find(product_id, viewer) if viewer else None
+    if found is None:
+        raise ProductNotFound("There is no such product.")
+    return found
+
+
+def change(caller: Caller, product_id: UUID, versions: Collection[int] | None, changes: Mapping[str, Any]) -> Product:
+    """The product after `changes`. Raises `ProductNotFound`, `NotYourProduct`, or `Stale` (not at one of `versions`)."""
+    users.require_active(caller)
+    changed = repository.change(product_id, caller, _columns(changes), versions)
+    if changed is None:
+        raise _why_not(caller, product_id)
+    _forget_after_commit(product_id)
+    return changed
+
+
+def archive(caller: Caller, product_id: UUID, versions: Collection[int] | None) -> None:
+    """Takes the product off the market for good; orders keep their lines. Raises as `change` does."""
+    change(caller, product_id, versions, {"status": ARCHIVED})
+
+
+def of_seller(caller: Caller, page: PageRequest) -> Page[Product]:
+    """A page of the caller's own products in every status, newest first."""
+    return repository.of_seller(caller.id, page)
+
+
+def search(query: Mapping[str, Any], page: PageRequest) -> Page[Product]:
+    """A page of the public catalogue."""
+    return repository.search(Criteria(**query), page)
+
+
+def _public(product_id: UUID) -> dict[str, Any] | None:
+    found = repository.find(product_id, None)
+    return None if found is None else found.to_json()
+
+
+def _why_not(caller: Caller, product_id: UUID) -> Exception:
+    found = repository.find(product_id, caller)
+    if found is None:
+        return ProductNotFound("There is no such product.")
+    if found.seller_id != caller.id and not caller.is_staff:
+        return NotYourProduct("Only its seller changes a product.")
+    return Stale("The product has changed since you read it.")
+
+
+def _forget_after_commit(product_id: UUID) -> None:
+    database.after_commit(lambda: cache.invalidate(_key(product_id)))
+
+
+def _key(product_id: UUID) -> str:
+    return f"product:1:{product_id}"
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    columns = dict(values)
+    if (price := columns.pop("price", None)) is not None:
+        columns |= {"price_amount": price.amount, "price_currency": price.currency}
+    return columns

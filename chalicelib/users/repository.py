@@ -1,0 +1,68 @@
+"""SQL about people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, cast, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import DateTime
+
+from chalicelib.database import connection
+from chalicelib.paging import Page, PageRequest, page_of
+from chalicelib.users.models import Profile, users
+
+
+def find(user_id: UUID) -> Profile | None:
+    """The person, or None."""
+    return _one(select(users).where(users.c.id == user_id))
+
+
+def find_for_change(user_id: UUID) -> Profile | None:
+    """The person, locked until the transaction ends, or None."""
+    return _one(select(users).where(users.c.id == user_id).with_for_update())
+
+
+def add(user_id: UUID, email: str, role: str) -> None:
+    """Stores a new person; does nothing when they are there already."""
+    connection().execute(insert(users).values(id=user_id, email=email, role=role).on_conflict_do_nothing())
+
+
+def change(user_id: UUID, changes: Mapping[str, Any], versions: Collection[int] | None = None) -> Profile | None:
+    """The person after `changes`; None when they are not at one of `versions` (None: at any) or not there."""
+    statement = update(users).where(users.c.id == user_id)
+    if versions is not None:
+        statement = statement.where(users.c.version.in_(versions))
+    changed = statement.values(version=users.c.version + 1, updated_at=func.now(), **changes).returning(users)
+    row = connection().execute(changed).one_or_none()
+    return None if row is None else Profile(**row._mapping)
+
+
+def search(text: str | None, page: PageRequest) -> Page[Profile]:
+    """People whose e-mail address or name contains `text`, newest first."""
+    statement = select(users).order_by(users.c.created_at.desc(), users.c.id.desc()).limit(page.limit + 1)
+    if text:
+        statement = statement.where(
+            func.lower(users.c.email + " " + users.c.name).contains(text.lower(), autoescape=True)
+        )
+    if (key := page.key(str, UUID)) is not None:
+        after = tuple_(cast(key[0], DateTime(timezone=True)), key[1])
+        statement = statement.where(tuple_(users.c.created_at, users.c.id) < after)
+    rows = connection().execute(statement).all()
+    return page_of([Profile(**row._mapping) for row in rows], page.limit, _key)
+
+
+def _one(statement: Select[Any]) -> Profile | None:
+    row = connection().execute(statement).one_or_none()
+    return None if row is None else Profile(**row._mapping)
+
+
+def _key(profile: Profile) -> tuple[str, str]:
+    return _text(profile.created_at), str(profile.id)
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()

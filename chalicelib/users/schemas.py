@@ -1,0 +1,61 @@
+"""People as they come in and go out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from chalicelib.caller import ROLES
+from chalicelib.fields import Text, Timestamp, one_of
+from chalicelib.web.pagination import PageQuery
+
+
+class NotificationPreferences(Schema):
+    """Which notifications a person wants."""
+
+    email = fields.Boolean(truthy={True}, falsy={False})
+    push = fields.Boolean(truthy={True}, falsy={False})
+
+
+class ProfileChange(Schema):
+    """What a person may change about themselves."""
+
+    name = Text(minimum=0, maximum=200)
+    notifications = fields.Nested(NotificationPreferences)
+
+
+class ProfileView(Schema):
+    """A person, to themselves."""
+
+    id = fields.UUID()
+    email = fields.String()
+    name = fields.String()
+    roles = fields.List(fields.String())
+    notifications = fields.Nested(NotificationPreferences)
+    created_at = Timestamp()
+
+
+class UserSearch(PageQuery):
+    """Search among people by a part of the e-mail address or the name."""
+
+    q = Text(minimum=1, maximum=200, load_default=None)
+
+
+class UserView(ProfileView):
+    """A person, to admins."""
+
+    role = fields.String()
+    disabled = fields.Boolean()
+
+
+class UserChange(Schema):
+    """What an admin may change about a person."""
+
+    role = one_of(*ROLES)
+    disabled = fields.Boolean(truthy={True}, falsy={False})
+
+    @validates_schema
+    def _says_something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give role, disabled, or both.")

@@ -1,0 +1,1 @@
+"""What an HTTP request meets between the gateway and a use case."""
