@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chalice.app import AuthRequest, AuthResponse, CognitoUserPoolAuthorizer
 
-from chalicelib import audit, config, health, products, users
+from chalicelib import audit, config, database, health, products, users
 from chalicelib.audit.schemas import AuditEntryView, AuditQuery
 from chalicelib.health.schemas import DependenciesView, HealthView
 from chalicelib.products.schemas import NewProduct, OwnProducts, ProductChange, ProductSearch, ProductView
@@ -49,9 +49,7 @@ def read_dependencies(caller: Any) -> Any:
 @app.route("/openapi.json", authorizer=anyone, cached_for=300)
 def read_openapi() -> Any:
     """This API as an OpenAPI 3.1 document."""
-    from chalicelib.web import openapi
-
-    return openapi.document(app.endpoints)
+    return app.openapi()
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -82,23 +80,21 @@ def administer_user(caller: Any, user_id: UUID, body: Any) -> Any:
 
 
 @app.route("/admin/audit", authorizer=admin_auth, query=AuditQuery, returns=AuditEntryView)
-def read_audit_log(caller: Any, query: Any, page: Any) -> Any:  # noqa: ARG001  the page is all of the query
+def read_audit_log(caller: Any, query: Any, page: Any) -> Any:
     """Who did what, newest first."""
     return audit.search(caller, page)
 
 
 @app.lambda_function(name="pre_sign_up")
-def pre_sign_up(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
+def pre_sign_up(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Cognito asks before it takes a registration: disposable addresses are refused."""
     users.check_email(event["request"]["userAttributes"].get("email"))
     return event
 
 
 @app.lambda_function(name="post_confirmation")
-def post_confirmation(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
+def post_confirmation(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Cognito tells that somebody confirmed their address: they get the default group and a profile."""
-    from chalicelib import database
-
     attributes = event["request"]["userAttributes"]
     database.write(lambda: users.confirm(UUID(attributes["sub"]), attributes["email"]))
     return event
@@ -147,7 +143,7 @@ def archive_product(caller: Any, product_id: UUID, versions: Any) -> Any:
 
 
 @app.route("/me/products", authorizer=signed_in, query=OwnProducts, returns=ProductView)
-def list_own_products(caller: Any, query: Any, page: Any) -> Any:  # noqa: ARG001  the page is all of the query
+def list_own_products(caller: Any, query: Any, page: Any) -> Any:
     """The caller's own products in every status."""
     return products.of_seller(caller, page)
 
@@ -156,11 +152,9 @@ def list_own_products(caller: Any, query: Any, page: Any) -> Any:  # noqa: ARG00
 
 
 @app.lambda_function(name="migrate")
-def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  Lambda's signature
+def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A step of every release: brings the database to this release's schema."""
-    from chalicelib.database import migrations
-
-    return migrations.upgrade(event.get("revision", "head"))
+    return database.upgrade(event.get("revision", "head"))
 
 
 app.load(audit, health, products, users)

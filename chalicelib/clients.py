@@ -1,12 +1,12 @@
 """boto3 clients, one of each kind, made on first use and kept by the execution environment.
 
-Every client has short, explicit timeouts and a bounded number of attempts, so that a slow dependency becomes a clear
-answer inside the function's own deadline. `AWS_ENDPOINT_URL` points them all at another endpoint; boto3 reads it itself.
+Every client has short, explicit time-outs and a bounded number of attempts, so that a slow dependency becomes a clear
+answer inside the function's own deadline. boto3 itself reads `AWS_ENDPOINT_URL`, which points them all elsewhere.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 CONNECT_SECONDS = 1
@@ -14,7 +14,7 @@ READ_SECONDS = 3
 ATTEMPTS = 2
 
 
-@lru_cache(maxsize=None)
+@cache
 def client(service: str) -> Any:
     """The boto3 client of `service` (`"cognito-idp"`, `"secretsmanager"`, …)."""
     from botocore.config import Config

@@ -23,7 +23,7 @@ class PageRequest:
     limit: int = DEFAULT_LIMIT
     after: Key | None = None
 
-    def key(self, *kinds: type[str] | type[int] | type[UUID]) -> tuple[Any, ...] | None:
+    def key(self, *kinds: type[str | int | UUID]) -> tuple[Any, ...] | None:
         """`after` with its parts checked to be of `kinds`. Raises `Invalid`: a cursor comes from the caller."""
         if self.after is None:
             return None

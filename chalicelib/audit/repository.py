@@ -23,4 +23,4 @@ def newest(page: PageRequest) -> Page[Entry]:
     if (key := page.key(UUID)) is not None:
         statement = statement.where(audit_log.c.id < key[0])
     rows = connection().execute(statement).all()
-    return page_of([Entry(**row._mapping) for row in rows], page.limit, lambda entry: (str(entry.id),))
+    return page_of([Entry(**row._asdict()) for row in rows], page.limit, lambda entry: (str(entry.id),))

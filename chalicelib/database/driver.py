@@ -28,23 +28,19 @@ DESCRIBE = b"D" + pack("!i", 6) + b"S" + NULL
 EXECUTE = b"E" + pack("!i", 9) + NULL + pack("!i", 0)
 
 
-class Cursor(pg8000.dbapi.Cursor):
+class Cursor(pg8000.dbapi.Cursor):  # type: ignore[misc]
     """A cursor that takes PostgreSQL's own placeholders (`$1`), so that no statement is rewritten."""
 
     def execute(self, operation: str, args: Sequence[Any] = (), stream: Any = None) -> None:
         """Runs `operation`; without arguments it may hold several statements."""
         if self._c._sock is None:
             raise pg8000.dbapi.InterfaceError("connection is closed")
-        if args:
-            context = self._c.execute_unnamed(operation, vals=args, oids=self._input_oids)
-        else:
-            context = self._c.execute_simple(operation)
+        context = self._c.execute_unnamed(operation, vals=args) if args else self._c.execute_simple(operation)
         self._context = context
         self._row_iter = None if context.rows is None else iter(context.rows)
-        self._input_oids = ()
 
 
-class Connection(pg8000.dbapi.Connection):
+class Connection(pg8000.dbapi.Connection):  # type: ignore[misc]
     """A connection in autocommit until `begin()` is called.
 
     Raises `pg8000.dbapi.InterfaceError` when the server cannot be reached within `connect_seconds` and
@@ -133,7 +129,7 @@ class Dialect(PGDialect_pg8000):
     supports_statement_cache = True
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs | {"paramstyle": "numeric_dollar"})
+        super().__init__(**kwargs | {"paramstyle": "numeric_dollar"})  # type: ignore[no-untyped-call]
 
     def _get_server_version_info(self, connection: Any) -> tuple[int, ...]:
         version = connection.connection.dbapi_connection.parameter_statuses["server_version"]

@@ -55,7 +55,7 @@ def distrust_connection(context: ExceptionContext) -> None:
     if isinstance(original, pg8000.dbapi.Error):
         context.is_disconnect = True
     elif context.connection is not None:
-        context.connection.invalidate(original)  # type: ignore[arg-type]
+        context.connection.invalidate(original)
 
 
 def _connect() -> Any:

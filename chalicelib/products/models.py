@@ -71,7 +71,7 @@ class Product:
 
 
 def product_from_row(row: Mapping[str, Any]) -> Product:
-    """The product in a row of the table."""
+    """The product in the columns of a row."""
     fields = dict(row)
     price = Money(fields.pop("price_amount"), fields.pop("price_currency"))
     return Product(price=price, **fields)

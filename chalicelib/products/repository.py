@@ -155,8 +155,8 @@ def _price_key(product: Product) -> Key:
 
 def _one(statement: Any) -> Product | None:
     row = connection().execute(statement).one_or_none()
-    return None if row is None else product_from_row(row._mapping)
+    return None if row is None else product_from_row(row._asdict())
 
 
 def _all(statement: Select[Any]) -> Sequence[Product]:
-    return [product_from_row(row._mapping) for row in connection().execute(statement)]
+    return [product_from_row(row._asdict()) for row in connection().execute(statement)]

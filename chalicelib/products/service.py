@@ -52,7 +52,7 @@ def read(viewer: Caller | None, product_id: UUID) -> Product:
 
 
 def change(caller: Caller, product_id: UUID, versions: Collection[int] | None, changes: Mapping[str, Any]) -> Product:
-    """The product after `changes`. Raises `ProductNotFound`, `NotYourProduct`, or `Stale` (not at one of `versions`)."""
+    """The product after `changes`. Raises `ProductNotFound`, `NotYourProduct`, or `Stale` (not at `versions`)."""
     users.require_active(caller)
     changed = repository.change(product_id, caller, _columns(changes), versions)
     if changed is None:

@@ -38,7 +38,7 @@ def change(user_id: UUID, changes: Mapping[str, Any], versions: Collection[int] 
         statement = statement.where(users.c.version.in_(versions))
     changed = statement.values(version=users.c.version + 1, updated_at=func.now(), **changes).returning(users)
     row = connection().execute(changed).one_or_none()
-    return None if row is None else Profile(**row._mapping)
+    return None if row is None else Profile(**row._asdict())
 
 
 def search(text: str | None, page: PageRequest) -> Page[Profile]:
@@ -52,12 +52,12 @@ def search(text: str | None, page: PageRequest) -> Page[Profile]:
         after = tuple_(cast(key[0], DateTime(timezone=True)), key[1])
         statement = statement.where(tuple_(users.c.created_at, users.c.id) < after)
     rows = connection().execute(statement).all()
-    return page_of([Profile(**row._mapping) for row in rows], page.limit, _key)
+    return page_of([Profile(**row._asdict()) for row in rows], page.limit, _key)
 
 
 def _one(statement: Select[Any]) -> Profile | None:
     row = connection().execute(statement).one_or_none()
-    return None if row is None else Profile(**row._mapping)
+    return None if row is None else Profile(**row._asdict())
 
 
 def _key(profile: Profile) -> tuple[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from chalice.app import Authorizer as ChaliceAuthorizerConfig
-from chalice.app import Chalice, CognitoUserPoolAuthorizer, Response
+from chalice.app import Chalice, CognitoUserPoolAuthorizer, Request, Response
 from marshmallow import Schema
 
 from chalicelib import config, observability
@@ -21,14 +21,14 @@ from chalicelib.web.identity import Audience, Authorizer
 View = Callable[..., Any]
 
 
-class Marketplace(Chalice):  # type: ignore[misc]
+class Marketplace(Chalice):
     """Chalice, where one declaration per route drives validation, permission, idempotency, rates and documentation."""
 
     def __init__(self, app_name: str) -> None:
         self.endpoints: list[Endpoint] = []
         super().__init__(app_name, debug=False, configure_logs=False)
 
-    def route(
+    def route(  # type: ignore[override]  # stricter than Chalice: the audience must be given
         self,
         path: str,
         *,
@@ -70,8 +70,14 @@ class Marketplace(Chalice):  # type: ignore[misc]
                 routes.setdefault(declared.path, []).append(declared.method)
         return routes
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document of every declared route."""
+        from chalicelib.web import openapi
+
+        return openapi.document(self.endpoints)
+
     def load(self, *packages: ModuleType) -> None:
-        """Imports the services of `packages` in the API function alone, during its init, where Lambda gives full CPU."""
+        """Imports the services of `packages` in the API function alone, while it starts and Lambda gives full CPU."""
         if config.function_name().endswith("api_handler"):
             for package in packages:
                 importlib.import_module(f"{package.__name__}.service")
@@ -80,7 +86,7 @@ class Marketplace(Chalice):  # type: ignore[misc]
         """Answers an event of an HTTP API (format 2.0) or of a REST API (format 1.0)."""
         rest_event = as_rest_event(event)
         gateway = rest_event.get("requestContext") or {}
-        known = self.routes.get(gateway.get("resourcePath"), {})
+        known = self.routes.get(gateway.get("resourcePath") or "", {})
         if gateway.get("httpMethod") in known:
             answer: dict[str, Any] = super().__call__(rest_event, context)
             return answer
@@ -88,7 +94,7 @@ class Marketplace(Chalice):  # type: ignore[misc]
 
     def _declare(self, declared: Endpoint, authorizer: Any) -> None:
         def view(**path_parameters: str) -> Response:
-            return declared.handle(self.current_request, path_parameters)
+            return declared.handle(cast(Request, self.current_request), path_parameters)
 
         view.__name__ = declared.view.__name__
         chalice_authorizer = None if isinstance(authorizer, Audience) else authorizer
@@ -112,11 +118,9 @@ class Marketplace(Chalice):  # type: ignore[misc]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         with observability.correlated(headers.get("x-correlation-id")) as correlation_id:
             status, problem_headers, body = problems.describe(error, path)
-            standing = endpoint.SECURITY_HEADERS | {
-                "Cache-Control": endpoint.NO_STORE,
-                "X-Correlation-Id": correlation_id,
-            }
-            response: dict[str, Any] = Response(body, problem_headers | standing, status).to_dict()
+            standing = {"Cache-Control": endpoint.NO_STORE, "X-Correlation-Id": correlation_id}
+            headers = {**endpoint.SECURITY_HEADERS, **problem_headers, **standing}
+            response: dict[str, Any] = Response(body, {**headers}, status).to_dict()
             return response
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from chalice.app import Request, Response
+from chalice.app import ChaliceViewError, Request, Response
 from marshmallow import Schema, ValidationError
 
 from chalicelib import config, observability
@@ -20,6 +20,7 @@ from chalicelib.caller import Caller
 from chalicelib.errors import Invalid, NotFound, Violation
 from chalicelib.observability import logger
 from chalicelib.web import etags, identity, pagination, problems, rate_limit, strict_json
+from chalicelib.web.answer import Answer
 from chalicelib.web.identity import Audience
 from chalicelib.web.problems import Malformed, UnsupportedMediaType
 
@@ -96,7 +97,7 @@ class Endpoint:
             return self._outcome(request, path_parameters, caller, headers)
         except Exception as error:  # noqa: BLE001  the one place where everything ends as a problem
             status, problem_headers, body = problems.describe(error, request.context.get("path", self.path))
-            return Response(body, headers | problem_headers, status)
+            return Response(body, {**headers, **problem_headers}, status)
 
     def _outcome(
         self, request: Request, path_parameters: dict[str, str], caller: Caller | None, headers: dict[str, str]
@@ -104,8 +105,8 @@ class Endpoint:
         arguments = self._arguments(request, path_parameters, caller)
         answer = self._run(request, arguments, caller)
         if self.is_safe and etags.is_fresh(request.headers.get("if-none-match"), answer.headers.get("ETag", "")):
-            return Response("", headers | {"ETag": answer.headers["ETag"]}, 304)
-        return Response(answer.body, headers | answer.headers, answer.status)
+            return Response("", {**headers, "ETag": answer.headers["ETag"]}, 304)
+        return Response(answer.body, {**headers, **answer.headers}, answer.status)
 
     def _arguments(self, request: Request, path_parameters: dict[str, str], caller: Caller | None) -> dict[str, Any]:
         """The view's arguments: what the route declares arrives under the same name."""
@@ -122,11 +123,11 @@ class Endpoint:
             arguments["body"] = _loaded(self.body, _json_body(request))
         return arguments
 
-    def _run(self, request: Request, arguments: dict[str, Any], caller: Caller | None) -> Any:
+    def _run(self, request: Request, arguments: dict[str, Any], caller: Caller | None) -> Answer:
         from chalicelib import database
         from chalicelib.web import idempotency
 
-        def work() -> idempotency.Answer:
+        def work() -> Answer:
             return self._rendered(request, self.view(**arguments))
 
         if self.is_safe:
@@ -137,13 +138,11 @@ class Endpoint:
             return database.write(lambda: idempotency.once(wanted, work))
         return database.write(work)
 
-    def _rendered(self, request: Request, result: Any) -> Any:
-        from chalicelib.web import idempotency
-
+    def _rendered(self, request: Request, result: Any) -> Answer:
         headers = self._result_headers(request, result)
         if self.status == 204:
-            return idempotency.Answer(self.status, headers, "")
-        return idempotency.Answer(
+            return Answer(self.status, headers, "")
+        return Answer(
             self.status, headers | {"Content-Type": "application/json"}, strict_json.dumps(self._shown(result))
         )
 
@@ -202,7 +201,7 @@ def _path_value(name: str, value: str) -> str | UUID:
 
 
 def _json_body(request: Request) -> Any:
-    raw = request.raw_body
+    raw = _raw_body(request)
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.partition("charset=")[2].strip(' "').lower()
     if not raw:
@@ -214,8 +213,16 @@ def _json_body(request: Request) -> Any:
     return strict_json.loads(raw)
 
 
+def _raw_body(request: Request) -> bytes:
+    try:
+        return cast(bytes, request.raw_body)
+    except (UnicodeEncodeError, ValueError, ChaliceViewError):
+        raise Malformed("The body cannot be decoded.") from None
+
+
 def _all_values(request: Request) -> dict[str, list[str]]:
-    return {name: request.query_params.getlist(name) for name in request.query_params or {}}
+    given = request.query_params
+    return {} if given is None else {name: given.getlist(name) for name in given}
 
 
 def _single_values(request: Request) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache
 
 from marshmallow import Schema
 
@@ -51,7 +51,7 @@ def expected_versions(if_match: str | None, view: type[Schema]) -> Collection[in
     return versions
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fingerprint(view: type[Schema]) -> str:
     fields = ",".join([view.__name__, *view._declared_fields])
     return f"{zlib.crc32(fields.encode()):08x}"

@@ -20,6 +20,7 @@ from chalicelib import database
 from chalicelib.errors import Conflict
 from chalicelib.observability import count
 from chalicelib.web import strict_json
+from chalicelib.web.answer import Answer
 from chalicelib.web.problems import IdempotencyKeyMissing, IdempotencyKeyReused, Malformed, RequestInFlight
 
 KEPT_HOURS = 24
@@ -42,15 +43,6 @@ _REMEMBER = text(f"""
           body = excluded.body, created_at = now(), expires_at = excluded.expires_at
       WHERE idempotency_keys.expires_at <= now()
 """)  # noqa: S608  the only value in the text is our own constant
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a client gets: status, headers and body text."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
 
 
 @dataclass(frozen=True)

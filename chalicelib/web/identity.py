@@ -29,7 +29,7 @@ class Audience(Enum):
     ADMINS = "admins"
 
 
-class Authorizer(ChaliceAuthorizer):  # type: ignore[misc]
+class Authorizer(ChaliceAuthorizer):
     """Chalice's authorizer, for the HTTP API's events as well as the REST API's."""
 
     def _transform_event(self, event: dict[str, Any]) -> AuthRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -49,7 +49,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
-    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
+    plugin = MarshmallowPlugin(schema_name_resolver=cast(Any, _schema_name))
     spec = APISpec(
         title="Marketplace",
         version=VERSION,

@@ -43,9 +43,9 @@ def verify(token: str) -> dict[str, Any]:
 
 
 def check(claims: dict[str, Any]) -> None:
-    """What signature and expiry do not say: that this is an access token, made for our client. Raises `Unauthenticated`.
+    """Raises `Unauthenticated` unless the verified `claims` are those of an access token made for our client.
 
-    API Gateway's JWT authorizer lets ID tokens through, so verified claims are checked as well.
+    Signature and expiry do not say so, and API Gateway's JWT authorizer lets ID tokens through.
     """
     client = config.current().user_pool_client_id
     if claims.get("token_use") != "access" or not client or claims.get("client_id") != client:
