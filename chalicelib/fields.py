@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from chalicelib.money import CURRENCIES, MAX_AMOUNT, Money
 
@@ -81,6 +81,15 @@ class CurrencyCode(fields.String):
         if code not in CURRENCIES:
             raise ValidationError("Not an active ISO 4217 currency code.")
         return code
+
+
+class Change(Schema):
+    """A change to a resource: any of its fields, but at least one."""
+
+    @validates_schema
+    def _says_something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Give at least one field to change.")
 
 
 class MoneySchema(Schema):

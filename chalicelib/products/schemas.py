@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from chalicelib.fields import CurrencyCode, Integer, MoneySchema, QueryInteger, Text, Timestamp, one_of, price
+from chalicelib.fields import Change, CurrencyCode, Integer, MoneySchema, QueryInteger, Text, Timestamp, one_of, price
 from chalicelib.money import MAX_AMOUNT
 from chalicelib.web.pagination import PageQuery
 
@@ -25,7 +25,7 @@ class NewProduct(Schema):
     status = one_of("draft", "active", required=True)
 
 
-class ProductChange(Schema):
+class ProductChange(Change):
     """What may be changed about a product: anything but its SKU."""
 
     name = Text(maximum=200)

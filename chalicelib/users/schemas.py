@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, fields
 
 from chalicelib.caller import ROLES
-from chalicelib.fields import Text, Timestamp, one_of
+from chalicelib.fields import Change, Text, Timestamp, one_of
 from chalicelib.web.pagination import PageQuery
 
 
@@ -18,7 +16,7 @@ class NotificationPreferences(Schema):
     push = fields.Boolean(truthy={True}, falsy={False})
 
 
-class ProfileChange(Schema):
+class ProfileChange(Change):
     """What a person may change about themselves."""
 
     name = Text(minimum=0, maximum=200)
@@ -49,13 +47,8 @@ class UserView(ProfileView):
     disabled = fields.Boolean()
 
 
-class UserChange(Schema):
+class UserChange(Change):
     """What an admin may change about a person."""
 
     role = one_of(*ROLES)
     disabled = fields.Boolean(truthy={True}, falsy={False})
-
-    @validates_schema
-    def _says_something(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("Give role, disabled, or both.")

@@ -27,6 +27,7 @@ class Marketplace(Chalice):
     def __init__(self, app_name: str) -> None:
         self.endpoints: list[Endpoint] = []
         super().__init__(app_name, debug=False, configure_logs=False)
+        self.register_middleware(_observed, "pure_lambda")
 
     def route(  # type: ignore[override]  # stricter than Chalice: the audience must be given
         self,
@@ -122,6 +123,15 @@ class Marketplace(Chalice):
             headers = {**endpoint.SECURITY_HEADERS, **problem_headers, **standing}
             response: dict[str, Any] = Response(body, {**headers}, status).to_dict()
             return response
+
+
+def _observed(event: Any, proceed: Callable[[Any], Any]) -> Any:
+    """Gives the log lines of a function without a request the invocation's own id, and writes its metrics."""
+    with observability.correlated(getattr(event.context, "aws_request_id", None)):
+        try:
+            return proceed(event)
+        finally:
+            observability.flush_metrics()
 
 
 def _audience(authorizer: Any) -> Audience:

@@ -50,8 +50,8 @@ def upgrade() -> None:
     op.execute("CREATE INDEX products_newest ON products (id DESC) WHERE status = 'active'")
     op.execute("CREATE INDEX products_price ON products (price_amount, id) WHERE status = 'active'")
     op.execute("CREATE INDEX products_of_seller ON products (seller_id, id DESC)")
-    op.execute("CREATE INDEX products_search ON products USING gin (search)")
-    op.execute("CREATE INDEX products_typos ON products USING gin (lower(name) gin_trgm_ops)")
+    op.execute("CREATE INDEX products_search ON products USING gin (search) WITH (fastupdate = off)")
+    op.execute("CREATE INDEX products_typos ON products USING gin (lower(name) gin_trgm_ops) WITH (fastupdate = off)")
     op.execute("""
         CREATE TABLE audit_log (
             id uuid PRIMARY KEY,
