@@ -1,0 +1,100 @@
+"""What the app's stack takes from the other stacks: SSM parameters, and where each goes."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from infra.chalice_app import Template
+from infra.stages import APP, Stage
+
+PARAMETERS = {
+    "UserPoolId": "users/pool-id",
+    "UserPoolArn": "users/pool-arn",
+    "UserPoolClientId": "users/client-id",
+    "TokenIssuer": "users/issuer",
+    "JwksUrl": "users/jwks-url",
+    "BusName": "events/bus-name",
+    "TableName": "data/table-name",
+    "MediaBucket": "media/bucket-name",
+    "DatabaseSecretArn": "database/secret-arn",
+    "DatabaseOwnerSecretArn": "database/owner-secret-arn",
+    "CacheUrl": "cache/url",
+}
+ENVIRONMENT = {
+    "USER_POOL_ID": "UserPoolId",
+    "USER_POOL_CLIENT_ID": "UserPoolClientId",
+    "TOKEN_ISSUER": "TokenIssuer",
+    "JWKS_URL": "JwksUrl",
+    "BUS_NAME": "BusName",
+    "TABLE_NAME": "TableName",
+    "MEDIA_BUCKET": "MediaBucket",
+    "DATABASE_SECRET_ARN": "DatabaseSecretArn",
+    "CACHE_URL": "CacheUrl",
+}
+OVERRIDES = {"migrate": {"DATABASE_SECRET_ARN": "DatabaseOwnerSecretArn"}}
+
+# The policy files read the stage from the stack's name (marketplace-prod-app), so that they hold on their own.
+STAGE_OF_STACK = {"Fn::Select": [1, {"Fn::Split": ["-", {"Ref": "AWS::StackName"}]}]}
+
+_SSM = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
+
+
+def declare_parameters(template: Template, stage: Stage) -> Template:
+    """`template` with the place of the code as parameters, and a parameter for each setting of another stack."""
+    code: Template = {name: {"Type": "String"} for name in ("CodeBucket", "CodeKey")}
+    shared = {
+        name: {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(path)}
+        for name, path in PARAMETERS.items()
+    }
+    return {**template, "Parameters": code | shared}
+
+
+def bind_environment(template: Template, stage: Stage, release: str) -> Template:
+    """`template` with every function told its release and what the other stacks made.
+
+    `migrate` alone is handed the secret of the role that owns the database.
+    """
+    result = copy.deepcopy(template)
+    for name, properties in functions(result, stage).items():
+        chosen = ENVIRONMENT | OVERRIDES.get(name, {})
+        variables = properties["Environment"]["Variables"]
+        variables["VERSION"] = release
+        variables.update({variable: {"Ref": parameter} for variable, parameter in chosen.items()})
+    return result
+
+
+def bind_policies(template: Template, stage: Stage) -> Template:
+    """`template` with what the policy files leave open filled in: the stage, and parameters for the SSM references."""
+    references = {stage.parameter(path): {"Ref": name} for name, path in PARAMETERS.items()}
+    bound: Template = _bind(template, stage.name, references)
+    return bound
+
+
+def functions(template: Template, stage: Stage) -> dict[str, Any]:
+    """The properties of each function, by the name it has in `app.py`."""
+    prefix = f"{APP}-{stage.name}-"
+    return {
+        resource["Properties"]["FunctionName"].removeprefix(prefix): resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def _bind(value: Any, stage: str, references: dict[str, Template]) -> Any:
+    if isinstance(value, list):
+        return [_bind(item, stage, references) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value.get("Fn::Sub"):
+        case [str(text), {"Stage": expression}] if expression == STAGE_OF_STACK:
+            return _bound(text.replace("${Stage}", stage), references)
+    return {name: _bind(item, stage, references) for name, item in value.items()}
+
+
+def _bound(text: str, references: dict[str, Template]) -> Any:
+    reference = _SSM.fullmatch(text)
+    if reference and reference[1] in references:
+        return references[reference[1]]
+    return {"Fn::Sub": text} if "${" in text else text
