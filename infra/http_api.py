@@ -43,7 +43,8 @@ _ACCESS_LOG = {
 def replace_rest_api(template: Template, stage: Stage) -> Template:
     """`template` with the same routes and authorizers on an HTTP API.
 
-    Cognito authorizers become JWT authorizers, `@app.authorizer` functions become Lambda authorizers, and `$default`
+    Cognito authorizers become JWT authorizers, `@app.authorizer` functions become Lambda authorizers. Scopes stay behind:
+    a REST API needs one to take access tokens at all; here the application answers 401 to every other kind. `$default`
     sends what no route matches to the application, without authorizer, for its 404 and 405 answers.
     """
     result = copy.deepcopy(template)
@@ -168,12 +169,11 @@ def _operations(swagger: Template) -> Iterator[tuple[str, str, list[Template]]]:
 def _authorization(security: list[Template], definitions: Template) -> Template:
     if not security:
         return {"AuthorizationType": "NONE"}
-    ((name, scopes),) = security[0].items()
-    chosen: Template = {
+    (name,) = security[0]
+    return {
         "AuthorizationType": "CUSTOM" if _is_lambda(definitions[name]) else "JWT",
         "AuthorizerId": {"Ref": _authorizer_id(name)},
     }
-    return chosen | ({"AuthorizationScopes": scopes} if scopes else {})
 
 
 def _route(key: str, authorization: Template) -> Template:
