@@ -1,0 +1,143 @@
+"""Hot reload: a saved file becomes the functions' code, unless the application cannot be imported with it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import time
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from watchfiles import Change, DefaultFilter, awatch
+
+from infra import build, manifest
+from local import aws, emulator, package
+from local.front_door import Origins
+from local.home import CHECKOUT, Home, Settings
+from local.processes import Command, Processes
+from local.progress import Problem, Progress
+from local.stacks import API_HANDLER, Stacks
+
+FOLDERS = ("chalicelib", "migrations", ".chalice")
+_APPLICATION = ("app.py", "chalicelib/", "migrations/", "__pycache__/app.")
+_IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app"
+
+
+class Reload:
+    """Watches the sources and deploys what was saved."""
+
+    def __init__(
+        self, home: Home, settings: Settings, processes: Processes, progress: Progress, origins: Origins
+    ) -> None:
+        self._home = home
+        self._processes = processes
+        self._progress = progress
+        self._origins = origins
+        self._stacks = Stacks(settings)
+        self._imports = Imports(home, settings, processes, self._stacks)
+        self._candidate = home.folder / "candidate"
+        self._one_at_a_time = asyncio.Lock()
+
+    async def watch(self) -> None:
+        """Deploy after each save, for ever. What goes wrong is shown, and the last good version goes on."""
+        folders = [CHECKOUT / name for name in FOLDERS if (CHECKOUT / name).exists()]
+        # An editor replaces the file it saves: the folder of `app.py` is watched, not the file.
+        await asyncio.gather(self._watch(folders, _Sources()), self._watch([CHECKOUT], _AppOnly(), recursive=False))
+
+    async def _watch(self, paths: Iterable[Path], sources: DefaultFilter, *, recursive: bool = True) -> None:
+        async for changes in awatch(*paths, watch_filter=sources, debounce=300, step=30, recursive=recursive):
+            changed = sorted({Path(path).relative_to(CHECKOUT).as_posix() for _, path in changes})
+            async with self._one_at_a_time:
+                await self._attempt(changed)
+
+    async def _attempt(self, changed: list[str]) -> None:
+        began = time.monotonic()
+        self._progress.say("reload", ", ".join(changed))
+        try:
+            done = await asyncio.to_thread(self._replace, any(name.startswith("migrations/") for name in changed))
+        except Problem as problem:
+            self._progress.say("reload", f"not reloaded, the last good version goes on. {problem.what}")
+        else:
+            self._progress.say("reload", f"{done} in {time.monotonic() - began:.1f} s")
+
+    def _replace(self, has_migrations: bool) -> str:
+        shutil.rmtree(self._candidate, ignore_errors=True)
+        shutil.copytree(self._home.build, self._candidate)
+        package.make("refresh", self._candidate, self._home, self._processes, lambda _: None)
+        before, after = (manifest.read(folder / build.MANIFEST) for folder in (self._home.build, self._candidate))
+        if (before["sha256"], before["template_sha256"]) == (after["sha256"], after["template_sha256"]):
+            return "nothing to reload"
+        self._imports.check(self._candidate / build.PACKAGE)
+        self._stacks.deploy_application(self._candidate, lambda _: None)
+        shutil.rmtree(self._home.build)
+        self._candidate.rename(self._home.build)
+        return self._finish(len(after["functions"]), has_migrations)
+
+    def _finish(self, functions: int, has_migrations: bool) -> str:
+        done = f"{functions} functions reloaded"
+        if has_migrations:
+            done = f"{done}; migrations: {self._stacks.migrate()}"
+        self._origins.websocket_api = self._stacks.websocket_api()
+        emulator.save_state(self._processes)
+        return done
+
+
+class Imports:
+    """Imports the application from a package as Lambda would: its files, its dependencies, boto3, and nothing else."""
+
+    def __init__(self, home: Home, settings: Settings, processes: Processes, stacks: Stacks) -> None:
+        self._home = home
+        self._settings = settings
+        self._processes = processes
+        self._stacks = stacks
+        self._folder = home.folder / "import"
+
+    def check(self, zipped: Path) -> None:
+        """Raises Problem with the traceback when `app.py` of the package cannot be imported."""
+        application, dependencies = self._unpack(zipped)
+        environment = {
+            **self._stacks.variables(API_HANDLER),
+            **aws.credentials(self._settings),
+            "AWS_LAMBDA_FUNCTION_NAME": API_HANDLER,
+        }
+        arguments: list[str | Path] = [emulator.PYTHON, "-I", "-c", _IMPORT, application, dependencies]
+        self._processes.run("import", Command(arguments, self._home.logs / "import.log", environment))
+
+    def _unpack(self, zipped: Path) -> tuple[Path, Path]:
+        """The folders of the application and of its dependencies; these are unpacked again only when they changed."""
+        application = self._folder / "application"
+        shutil.rmtree(application, ignore_errors=True)
+        with zipfile.ZipFile(zipped) as archive:
+            entries = archive.infolist()
+            ours = [entry for entry in entries if entry.filename.startswith(_APPLICATION)]
+            theirs = [entry for entry in entries if not entry.filename.startswith(_APPLICATION)]
+            dependencies = self._folder / _digest(theirs)
+            if not dependencies.exists():
+                shutil.rmtree(self._folder, ignore_errors=True)
+                archive.extractall(dependencies, theirs)
+            archive.extractall(application, ours)
+        return application, dependencies
+
+
+class _Sources(DefaultFilter):
+    """What belongs to the application: not what a build or an editor writes beside it."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        is_built = Path(path).is_relative_to(CHECKOUT / ".chalice" / "deployments")
+        return super().__call__(change, path) and not is_built and not Path(path).is_dir()
+
+
+class _AppOnly(DefaultFilter):
+    """`app.py` alone."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        return super().__call__(change, path) and Path(path) == CHECKOUT / "app.py"
+
+
+def _digest(entries: Iterable[zipfile.ZipInfo]) -> str:
+    digest = hashlib.sha256()
+    for entry in entries:
+        digest.update(f"{entry.filename} {entry.CRC}\n".encode())
+    return digest.hexdigest()[:16]
