@@ -1,0 +1,57 @@
+# Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
+.DEFAULT_GOAL := help
+.PHONY: help environments run test test-unit check format package bench requirements clean
+
+STAGE ?= dev
+FORMAT ?= cloudformation
+BIN := .venv/bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+run: environments ## start everything on this laptop: http://localhost:8000
+	@exec $(BIN)/python -m local up $(ARGUMENTS)
+
+test: environments ## all tests; integration tests start a system of their own on free ports
+	@$(BIN)/python -m pytest $(ARGUMENTS)
+
+test-unit: environments ## the tests that need no running system
+	@$(BIN)/python -m pytest tests/unit tests/contract $(ARGUMENTS)
+
+check: environments ## format, lint, types and the rules between modules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/contract/test_boundaries.py
+
+format: environments ## put the sources into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+package: environments ## build a stage's stack into build/STAGE (STAGE=dev, FORMAT=cloudformation)
+	$(BIN)/python -m infra build --stage $(STAGE) --format $(FORMAT) --out build/$(STAGE)
+
+bench: environments ## print how long the functions take to start and to answer
+	$(BIN)/python -m bench $(ARGUMENTS)
+
+requirements: environments ## pin the newest versions that the requirements*.in allow
+	for pinned in requirements requirements-dev local/requirements-emulator; do \
+		CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
+			--strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --output-file $$pinned.txt $$pinned.in \
+			|| exit 1; \
+	done
+
+clean: ## stop a running system, and forget its data, all builds and the environments
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi
+	rm -rf .local build .venv .venv-emulator .chalice/deployments .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environments:
+	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec $$python -m local.environments; \
+		fi; \
+	done; \
+	echo 'Python 3.11 or newer is needed, and none of $(or $(PYTHON),python3, python3.14 ... python3.11) is that.' >&2; \
+	echo 'Install one, or say where it is: make PYTHON=/path/to/python3.12 run' >&2; \
+	exit 1
