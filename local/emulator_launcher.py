@@ -1,7 +1,7 @@
 """Starts MiniStack, and mends two things about it. Runs in the emulator's own environment (`.venv-emulator`).
 
 MiniStack writes its state when it is asked to end, and never before: after a hard kill all of it is gone but S3's
-objects. The laptop system therefore asks for a snapshot when it is ready and now and then while nothing is deployed; SIGUSR1 is the request.
+objects. The laptop system therefore asks for a snapshot (SIGUSR1) when it is ready and now and then afterwards.
 
 CloudFormation's names of an HTTP API's CORS settings (`AllowOrigins`) do not reach the names that its gateway reads
 (`allowOrigins`), so every preflight request would be denied.

@@ -34,9 +34,6 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
 }
-EXPOSED_HEADERS = (
-    "ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Correlation-Id"
-)
 
 
 @dataclass(frozen=True)
@@ -168,21 +165,13 @@ class Endpoint:
         is_shared = self.cached_for and response.status_code in {200, 304} and "authorization" not in request.headers
         if is_shared:
             headers["Cache-Control"] = f"public, max-age=0, s-maxage={self.cached_for}"
-        if self.audience is Audience.VISITORS:
-            headers["Vary"] = "Authorization"
-        return headers | cors_headers(request, headers.get("Vary"))
+        return headers | self._vary()
 
-
-def cors_headers(request: Request, vary: str | None = None) -> dict[str, str]:
-    """What lets a page of an allowed origin read the answer (an HTTP API answers preflight requests itself)."""
-    allowed = config.current().allowed_origins
-    if not allowed:
-        return {}
-    headers = {"Vary": f"{vary}, Origin" if vary else "Origin"}
-    if request.headers.get("origin") in allowed:
-        headers["Access-Control-Allow-Origin"] = request.headers["origin"]
-        headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-    return headers
+    def _vary(self) -> dict[str, str]:
+        """What else an answer depends on, for caches; the gateway adds the CORS headers themselves."""
+        names = ["Authorization"] if self.audience is Audience.VISITORS else []
+        names += ["Origin"] if config.current().allowed_origins else []
+        return {"Vary": ", ".join(names)} if names else {}
 
 
 def source_address(request: Request) -> str:

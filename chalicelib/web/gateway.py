@@ -28,7 +28,7 @@ def as_rest_event(event: Mapping[str, Any]) -> dict[str, Any]:
         | {
             "httpMethod": http["method"],
             "resourcePath": event["routeKey"].partition(" ")[2] or None,
-            "path": event.get("rawPath") or http["path"],
+            "path": _path(event),
             "identity": {"sourceIp": http.get("sourceIp", "")},
             "authorizer": _authorizer(context.get("authorizer") or {}),
         },
@@ -41,6 +41,14 @@ def resource_of(path: str, patterns: list[str]) -> str | None:
         if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(pattern)), path):
             return pattern
     return None
+
+
+def _path(event: Mapping[str, Any]) -> str:
+    """The path as clients know it: below the stage's name, whether or not the gateway's event repeats it."""
+    stage = event["requestContext"].get("stage", "$default")
+    prefix = "" if stage == "$default" else f"/{stage}"
+    path = str(event.get("rawPath", ""))
+    return path if path == prefix or path.startswith(f"{prefix}/") else prefix + path
 
 
 def _authorizer(authorizer: Mapping[str, Any]) -> dict[str, Any]:
