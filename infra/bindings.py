@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 from infra.chalice_app import Template
@@ -36,9 +37,9 @@ ENVIRONMENT = {
 OVERRIDES = {"migrate": {"DATABASE_SECRET_ARN": "DatabaseOwnerSecretArn"}}
 
 # The policy files read the stage from the stack's name (marketplace-prod-app), so that they hold on their own.
-STAGE_OF_STACK = {"Fn::Select": [1, {"Fn::Split": ["-", {"Ref": "AWS::StackName"}]}]}
+_STAGE_OF_STACK = {"Fn::Select": [1, {"Fn::Split": ["-", {"Ref": "AWS::StackName"}]}]}
 
-_SSM = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
+SSM_REFERENCE = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
 
 
 def declare_parameters(template: Template, stage: Stage) -> Template:
@@ -68,8 +69,27 @@ def bind_environment(template: Template, stage: Stage, release: str) -> Template
 def bind_policies(template: Template, stage: Stage) -> Template:
     """`template` with what the policy files leave open filled in: the stage, and parameters for the SSM references."""
     references = {stage.parameter(path): {"Ref": name} for name, path in PARAMETERS.items()}
-    bound: Template = _bind(template, stage.name, references)
+
+    def fill(text: str) -> Any:
+        reference = SSM_REFERENCE.fullmatch(text)
+        if reference and reference[1] in references:
+            return references[reference[1]]
+        return {"Fn::Sub": text} if "${" in text else text
+
+    bound: Template = fill_stage(template, stage, fill)
     return bound
+
+
+def fill_stage(value: Any, stage: Stage, fill: Callable[[str], Any]) -> Any:
+    """`value` with `fill(text)` in the place of each text that is open for the stage, once that is filled in."""
+    if isinstance(value, list):
+        return [fill_stage(item, stage, fill) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value.get("Fn::Sub"):
+        case [str(text), {"Stage": expression}] if expression == _STAGE_OF_STACK:
+            return fill(text.replace("${Stage}", stage.name))
+    return {name: fill_stage(item, stage, fill) for name, item in value.items()}
 
 
 def functions(template: Template, stage: Stage) -> dict[str, Any]:
@@ -80,21 +100,3 @@ def functions(template: Template, stage: Stage) -> dict[str, Any]:
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-
-
-def _bind(value: Any, stage: str, references: dict[str, Template]) -> Any:
-    if isinstance(value, list):
-        return [_bind(item, stage, references) for item in value]
-    if not isinstance(value, dict):
-        return value
-    match value.get("Fn::Sub"):
-        case [str(text), {"Stage": expression}] if expression == STAGE_OF_STACK:
-            return _bound(text.replace("${Stage}", stage), references)
-    return {name: _bind(item, stage, references) for name, item in value.items()}
-
-
-def _bound(text: str, references: dict[str, Template]) -> Any:
-    reference = _SSM.fullmatch(text)
-    if reference and reference[1] in references:
-        return references[reference[1]]
-    return {"Fn::Sub": text} if "${" in text else text

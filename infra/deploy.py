@@ -28,7 +28,7 @@ class Session(Protocol):
         """A client of one AWS service."""
 
 
-class DeploymentFailed(Exception):  # noqa: N818 - CloudFormation speaks of failed stacks, not of errors
+class DeploymentFailed(Exception):
     """CloudFormation gave up: the message holds each failed resource with the reason it gave."""
 
 

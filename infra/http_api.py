@@ -43,9 +43,9 @@ _ACCESS_LOG = {
 def replace_rest_api(template: Template, stage: Stage) -> Template:
     """`template` with the same routes and authorizers on an HTTP API.
 
-    Cognito authorizers become JWT authorizers, `@app.authorizer` functions become Lambda authorizers. Scopes stay behind:
-    a REST API needs one to take access tokens at all; here the application answers 401 to every other kind. `$default`
-    sends what no route matches to the application, without authorizer, for its 404 and 405 answers.
+    Cognito authorizers become JWT authorizers, `@app.authorizer` functions become Lambda authorizers. Scopes stay
+    behind: a REST API needs one to take access tokens at all; here the application answers 401 to every other kind.
+    `$default` sends what no route matches to the application, without authorizer, for its 404 and 405 answers.
     """
     result = copy.deepcopy(template)
     resources = result["Resources"]
