@@ -101,8 +101,9 @@ class Endpoint:
     ) -> Response:
         arguments = self._arguments(request, path_parameters, caller)
         answer = self._run(request, arguments, caller)
-        if self.is_safe and etags.is_fresh(request.headers.get("if-none-match"), answer.headers.get("ETag", "")):
-            return Response("", {**headers, "ETag": answer.headers["ETag"]}, 304)
+        tag = answer.headers.get("ETag")
+        if self.is_safe and tag is not None and etags.is_fresh(request.headers.get("if-none-match"), tag):
+            return Response("", {**headers, "ETag": tag}, 304)
         return Response(answer.body, {**headers, **answer.headers}, answer.status)
 
     def _arguments(self, request: Request, path_parameters: dict[str, str], caller: Caller | None) -> dict[str, Any]:

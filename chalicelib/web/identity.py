@@ -46,7 +46,9 @@ def admit_admins(request: AuthRequest, routes: Mapping[str, list[str]]) -> AuthR
     """
     from chalicelib.web import tokens
 
-    admitted = [AuthRoute(re.sub(r"\{\w+\}", "*", path), methods) for path, methods in routes.items()]
+    admitted: list[str | AuthRoute] = [
+        AuthRoute(re.sub(r"\{\w+\}", "*", path), methods) for path, methods in routes.items()
+    ]
     try:
         caller = _caller(tokens.verify(_bearer(request.token)))
     except Unauthenticated:
