@@ -19,7 +19,8 @@ LONGEST_AUTHORIZATION = 60
 _API = {"Ref": "HttpApi"}
 _TOKEN = ["$request.header.Authorization"]
 _EXPOSED_HEADERS = (
-    "ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Correlation-Id",
+    "ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "X-Correlation-Id",
 )  # fmt: skip
 _ACCEPTED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Correlation-Id",
