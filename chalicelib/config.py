@@ -92,9 +92,14 @@ def is_chalice_local() -> bool:
     return "AWS_CHALICE_CLI_MODE" in os.environ and not function_name()
 
 
+def has_tracing() -> bool:
+    """Whether traces can be sent from here: Lambda says where X-Ray's daemon is."""
+    return bool(os.environ.get("AWS_XRAY_DAEMON_ADDRESS"))
+
+
 def is_traced() -> bool:
-    """Whether X-Ray sampled this environment (Lambda sets the header and the daemon's address)."""
-    return "_X_AMZN_TRACE_ID" in os.environ and bool(os.environ.get("AWS_XRAY_DAEMON_ADDRESS"))
+    """Whether this invocation belongs to a trace."""
+    return has_tracing() and "_X_AMZN_TRACE_ID" in os.environ
 
 
 def read(env: Mapping[str, str]) -> Settings:

@@ -91,6 +91,12 @@ def traced(name: str) -> Iterator[None]:
         yield
 
 
+def load_tracer() -> None:
+    """Imports the tracer now where traces can be sent, so that the first request does not wait for it."""
+    if config.has_tracing():
+        _tracer()
+
+
 @lru_cache(maxsize=1)
 def _metrics() -> Metrics:
     from aws_lambda_powertools.metrics import Metrics

@@ -80,6 +80,7 @@ class Marketplace(Chalice):
     def load(self, *packages: ModuleType) -> None:
         """Imports the services of `packages` in the API function alone, while it starts and Lambda gives full CPU."""
         if config.function_name().endswith("api_handler"):
+            observability.load_tracer()
             for package in packages:
                 importlib.import_module(f"{package.__name__}.service")
 
