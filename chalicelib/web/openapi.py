@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, cast
 
 from apispec import APISpec
@@ -21,6 +22,9 @@ VERSION = "1.0.0"
 DESCRIPTION = """\
 People list products and order them. Errors are problem details (RFC 9457); ids are UUIDs, times RFC 3339 in UTC, and
 money is an integer of minor units with an ISO 4217 currency."""
+
+
+PROBLEMS = (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503)
 
 
 class ViolationView(Schema):
@@ -61,7 +65,11 @@ def _document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     spec.components.security_scheme(
         "access_token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT, a Cognito access token"}
     )
-    spec.components.response("Problem", {"description": "A problem", "content": _content(Problem, problem=True)})
+    for status in PROBLEMS:
+        spec.components.response(
+            _problem_name(status),
+            {"description": HTTPStatus(status).phrase, "content": _content(Problem, problem=True)},
+        )
     for endpoint in endpoints:
         spec.path(path=endpoint.path, operations={endpoint.method.lower(): _operation(endpoint)})
     result: dict[str, Any] = spec.to_dict()
@@ -116,7 +124,12 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.status != 204:
         success["content"] = _success_content(endpoint)
     responses = {str(endpoint.status): success}
-    return responses | {str(status): "Problem" for status in _problem_statuses(endpoint)}
+    return responses | {str(status): _problem_name(status) for status in _problem_statuses(endpoint)}
+
+
+def _problem_name(status: int) -> str:
+    """`404` is `NotFound`."""
+    return HTTPStatus(status).phrase.title().replace(" ", "")
 
 
 def _success_content(endpoint: Endpoint) -> dict[str, Any]:
