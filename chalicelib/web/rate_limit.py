@@ -55,12 +55,14 @@ def spend(name: str, caller: Caller | None, address: str) -> dict[str, str]:
 def subject_of(address: str) -> str:
     """Whom an address stands for: itself, or its /64 network with IPv6, where one person has many addresses."""
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return "unknown"
-    if parsed.version == 6:
-        return str(ipaddress.ip_network(f"{parsed}/64", strict=False))
-    return str(parsed)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network(f"{parsed}/64", strict=False))
 
 
 def _evaluate(client: Any, key: str, interval: float, window: int) -> tuple[int, int, int]:
