@@ -1,0 +1,75 @@
+"""What the whole test run shares. Everything is started on first use and at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.clock import Clock
+from tests.environment import configured
+from tests.gateway import HttpApi
+from tests.identity_provider import IdentityProvider
+from tests.log_lines import LogLines
+from tests.services import Aws, Services, running
+
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A real PostgreSQL and a real Valkey of this run's own."""
+    with running(tmp_path_factory.mktemp("services")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    """The network edge of AWS."""
+    edge = Aws()
+    yield edge
+    edge.stop()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[IdentityProvider]:
+    """A user pool's token service."""
+    pool = IdentityProvider()
+    yield pool
+    pool.stop()
+
+
+@pytest.fixture(scope="module")
+def environment(services: Services, aws: Aws, provider: IdentityProvider) -> Iterator[dict[str, str]]:
+    """An execution environment of the API function, with everything it depends on; yields its variables."""
+    variables = provider.settings | services.settings | aws.settings
+    with configured(**variables):
+        yield variables
+
+
+@pytest.fixture
+def api(environment: dict[str, str], provider: IdentityProvider) -> HttpApi:
+    """The API, behind a gateway of this process."""
+    return HttpApi(provider)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time that moves when the test says so."""
+    return Clock()
+
+
+@pytest.fixture
+def logs() -> Iterator[LogLines]:
+    """The application's log lines of this test."""
+    lines = LogLines()
+    yield lines
+    lines.stop()

@@ -1,0 +1,116 @@
+"""Events as API Gateway sends them to a function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+ADDRESS = "192.0.2.1"
+API_ID = "a1b2c3d4e5"
+REQUEST_ID = "JKJaXmPLvHcESHA="
+
+
+def http_api_event(
+    method: str,
+    path: str,
+    *,
+    route: str | None = None,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    body: Any = None,
+    parameters: Mapping[str, str] | None = None,
+    authorizer: Mapping[str, Any] | None = None,
+    address: str = ADDRESS,
+) -> dict[str, Any]:
+    """An event of an HTTP API (payload format 2.0); `route` is None where the catch-all took the request."""
+    context: dict[str, Any] = {
+        "accountId": "000000000000",
+        "apiId": API_ID,
+        "stage": "api",
+        "requestId": REQUEST_ID,
+        "routeKey": f"{method} {route}" if route else "$default",
+        "http": {"method": method, "path": f"/api{path}", "protocol": "HTTP/1.1", "sourceIp": address},
+    }
+    if authorizer is not None:
+        context["authorizer"] = authorizer
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": context["routeKey"],
+        "rawPath": f"/api{path}",
+        "rawQueryString": query,
+        "headers": {name.lower(): value for name, value in (headers or {}).items()},
+        "requestContext": context,
+        "isBase64Encoded": False,
+    }
+    if parameters:
+        event["pathParameters"] = dict(parameters)
+    if body is not None:
+        event["body"] = body if isinstance(body, str) else json.dumps(body)
+    return event
+
+
+def rest_event(
+    method: str,
+    path: str,
+    *,
+    route: str,
+    query: Mapping[str, list[str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    authorizer: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """An event of a REST API (payload format 1.0)."""
+    return {
+        "resource": route,
+        "path": path,
+        "httpMethod": method,
+        "headers": dict(headers or {}),
+        "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
+        "multiValueQueryStringParameters": query,
+        "pathParameters": parameters,
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": API_ID,
+            "stage": "api",
+            "requestId": REQUEST_ID,
+            "resourcePath": route,
+            "httpMethod": method,
+            "path": f"/api{path}",
+            "identity": {"sourceIp": ADDRESS},
+            "authorizer": dict(authorizer or {}),
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def authorizer_event(method: str, path: str, authorization: str | None) -> dict[str, Any]:
+    """The event of a Lambda authorizer of an HTTP API (payload format 1.0)."""
+    return {
+        "version": "1.0",
+        "type": "REQUEST",
+        "methodArn": f"arn:aws:execute-api:eu-central-1:000000000000:{API_ID}/api/{method}{path}",
+        "identitySource": authorization,
+        "headers": {} if authorization is None else {"Authorization": authorization},
+        "httpMethod": method,
+        "path": path,
+    }
+
+
+def sign_up_event(email: str | None, subject: str = "", trigger: str = "PreSignUp_SignUp") -> dict[str, Any]:
+    """The event of a Cognito trigger."""
+    attributes = {} if email is None else {"email": email}
+    return {
+        "version": "1",
+        "region": "eu-central-1",
+        "userPoolId": "eu-central-1_MarketTst",
+        "userName": subject,
+        "callerContext": {"awsSdkVersion": "3", "clientId": "client"},
+        "triggerSource": trigger,
+        "request": {"userAttributes": attributes | ({"sub": subject} if subject else {})},
+        "response": {"autoConfirmUser": False, "autoVerifyEmail": False, "autoVerifyPhone": False},
+    }

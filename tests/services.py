@@ -1,0 +1,142 @@
+"""A private PostgreSQL and Valkey for one test run, and the network edge of AWS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from local import postgresql, valkey
+from local.home import Home
+from local.ports import LOOPBACK, bind
+from local.postgresql import Login
+from local.processes import Processes
+from tests.environment import ALWAYS, configured
+from tests.people import Person
+
+
+@dataclass(frozen=True)
+class Services:
+    """How to reach the servers of this run. `log` is what PostgreSQL writes."""
+
+    app: Login
+    owner: Login
+    superuser: Login
+    cache_url: str
+    log: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables of a function that uses them; several connections, since tests have threads."""
+        return {
+            "DATABASE_URL": self.app.url(),
+            "DATABASE_TLS": "disable",
+            "DATABASE_POOL_SIZE": "24",
+            "CACHE_URL": self.cache_url,
+            "RATE_LIMITS": "read=1000000/60,write=1000000/60",
+        }
+
+    def sql(self, statement: str, **parameters: Any) -> Any:
+        """The rows of `statement`, run as the superuser on a connection of its own."""
+        with closing(self.superuser.connect()) as connection:
+            return connection.run(statement, **parameters)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Services]:
+    """Servers that keep their data in `folder`, migrated to the newest schema."""
+    home = Home(folder)
+    processes = Processes(home)
+    with home.locked():
+        settings = home.settings()
+        settings.ports.postgresql, settings.ports.valkey = _free_port(), _free_port()
+        try:
+            postgresql.start(home, settings, processes)
+            valkey.start(home, settings, processes)
+            services = Services(
+                app=postgresql.app_login(settings),
+                owner=postgresql.owner_login(settings),
+                superuser=Login(
+                    LOOPBACK, settings.ports.postgresql, "marketplace", "postgres", settings.superuser_password
+                ),
+                cache_url=valkey.url(settings),
+                log=home.logs / "postgresql.log",
+            )
+            services.sql("ALTER SYSTEM SET fsync = off")
+            services.sql("SELECT pg_reload_conf()")
+            _migrate(services)
+            yield services
+        finally:
+            processes.stop_all()
+
+
+class Aws:
+    """AWS's side of the network: the user pool and Secrets Manager, served by moto over HTTP."""
+
+    def __init__(self) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server = ThreadedMotoServer(ip_address=LOOPBACK, port=0)
+        with redirect_stdout(StringIO()):
+            self._server.start()
+        self.endpoint = "http://{}:{}".format(*self._server.get_host_and_port())
+        self.cognito: Any = self.client("cognito-idp")
+        pool = self.cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
+        self.pool_id = pool["UserPool"]["Id"]
+        for group in ("users", "moderators", "admins"):
+            self.cognito.create_group(UserPoolId=self.pool_id, GroupName=group)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables of a function that uses it."""
+        return {"AWS_ENDPOINT_URL": self.endpoint, "USER_POOL_ID": self.pool_id}
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the edge."""
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=ALWAYS["AWS_REGION"], **keys)
+
+    def signed_up(self, email: str, *groups: str) -> Person:
+        """Somebody who is in the user pool, and in `groups` there."""
+        answer = self.cognito.admin_create_user(
+            UserPoolId=self.pool_id,
+            Username=email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": "email", "Value": email}],
+        )
+        person = Person(UUID(answer["User"]["Username"]), groups)
+        for group in groups:
+            self.cognito.admin_add_user_to_group(UserPoolId=self.pool_id, Username=str(person.id), GroupName=group)
+        return person
+
+    def groups(self, person: Person) -> set[str]:
+        """The groups that `person` is in."""
+        answer = self.cognito.admin_list_groups_for_user(UserPoolId=self.pool_id, Username=str(person.id))
+        return {group["GroupName"] for group in answer["Groups"]}
+
+    def is_enabled(self, person: Person) -> bool:
+        """Whether `person` may sign in."""
+        return bool(self.cognito.admin_get_user(UserPoolId=self.pool_id, Username=str(person.id))["Enabled"])
+
+    def stop(self) -> None:
+        """Closes its HTTP server."""
+        self._server.stop()
+
+
+def _migrate(services: Services) -> None:
+    from chalicelib.database import migrations
+
+    with configured(DATABASE_URL=services.owner.url(), DATABASE_TLS="disable"):
+        migrations.upgrade()
+
+
+def _free_port() -> int:
+    with bind(0, "a test", "") as held:
+        return int(held.getsockname()[1])
