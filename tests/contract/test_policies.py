@@ -1,0 +1,127 @@
+"""One role per function with exact statements: what each function may do, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import stages, stock
+from infra.bindings import PARAMETERS
+from infra.build import PROJECT
+from tests.contract.conftest import Built
+from tests.contract.wildcards import FROZEN, unexpected_wildcards
+
+SETTINGS = PROJECT / ".chalice"
+EVERY_FUNCTION = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+MAY = {
+    "api_handler": {
+        "secretsmanager:GetSecretValue",
+        "dynamodb:DescribeTable",
+        "cognito-idp:AdminGetUser",
+        "cognito-idp:AdminAddUserToGroup",
+        "cognito-idp:AdminRemoveUserFromGroup",
+        "cognito-idp:AdminListGroupsForUser",
+        "cognito-idp:AdminEnableUser",
+        "cognito-idp:AdminDisableUser",
+        "cognito-idp:AdminUserGlobalSignOut",
+    },
+    "admin_auth": set(),
+    "pre_sign_up": set(),
+    "post_confirmation": {"secretsmanager:GetSecretValue", "cognito-idp:AdminAddUserToGroup"},
+    "migrate": {"secretsmanager:GetSecretValue"},
+}
+
+
+def statements(template: dict[str, Any], function: str) -> list[dict[str, Any]]:
+    """The statements of the role that `function` has in a built template."""
+    named = f"marketplace-prod-{function}"
+    resources = template["Resources"].values()
+    (properties,) = (r["Properties"] for r in resources if r.get("Properties", {}).get("FunctionName") == named)
+    (policy,) = template["Resources"][properties["Role"]["Fn::GetAtt"][0]]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"]
+
+
+@pytest.mark.parametrize("stage", stages.STAGE_NAMES)
+def test_no_wildcard_is_outside_the_frozen_list(built: Callable[[str], Built], stage: str) -> None:
+    assert unexpected_wildcards(built(stage).template) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket"},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem"],
+            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:*"},
+        },
+        {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:GetTraceSummaries"], "Resource": "*"},
+        {"Effect": "Allow", "Action": ["logs:PutLogEvents"], "Resource": "arn:aws:logs:eu-central-1:1:log-group:*"},
+        {"Effect": "Allow", "NotAction": ["iam:CreateUser"], "Resource": "arn:aws:s3:::bucket"},
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": "arn:aws:x:y:z:secret:app-??????"},
+    ],
+)
+def test_a_wildcard_outside_the_list_is_noticed(prod: Built, statement: dict[str, Any]) -> None:
+    template = prod.template
+    statements(template, "admin_auth").append(statement)
+    assert len(unexpected_wildcards(template)) == 1
+
+
+def test_every_frozen_wildcard_is_in_use(prod: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wildcard in FROZEN:
+        others = tuple(other for other in FROZEN if other is not wildcard)
+        monkeypatch.setattr("tests.contract.wildcards.FROZEN", others)
+        assert unexpected_wildcards(prod.template), wildcard.reason
+
+
+@pytest.mark.parametrize("function", MAY)
+def test_a_function_may_do_what_it_does_and_nothing_else(prod: Built, function: str) -> None:
+    allowed = [statement for statement in statements(prod.template, function) if statement["Effect"] == "Allow"]
+    actions = [action for statement in allowed for action in statement["Action"]]
+    assert set(actions) == EVERY_FUNCTION | MAY[function]
+    assert len(actions) == len(set(actions))
+
+
+def test_the_functions_are_those_of_the_app(prod: Built) -> None:
+    functions = {function["name"].removeprefix("marketplace-prod-") for function in prod.manifest["functions"]}
+    assert functions == MAY.keys()
+
+
+def test_every_policy_file_belongs_to_a_function() -> None:
+    files = {path.name.removeprefix("policy-").removesuffix(".json") for path in SETTINGS.glob("policy-*.json")}
+    configured = json.loads((SETTINGS / "config.json").read_text())
+    assert files == configured["lambda_functions"].keys() == MAY.keys()
+    assert configured["autogen_policy"] is False
+
+
+@pytest.mark.parametrize("function", MAY)
+def test_a_function_writes_to_its_own_log_group(prod: Built, function: str) -> None:
+    (resource,) = (s["Resource"]["Fn::Sub"] for s in statements(prod.template, function) if s["Sid"] == "WriteOwnLogs")
+    assert resource.endswith(f":log-group:/aws/lambda/marketplace-prod-{function}:log-stream:*")
+
+
+def test_the_built_policies_name_the_stage_and_its_parameters(prod: Built) -> None:
+    secret = {"api_handler": "DatabaseSecretArn", "migrate": "DatabaseOwnerSecretArn"}
+    for function, parameter in secret.items():
+        (resource,) = (
+            s["Resource"] for s in statements(prod.template, function) if s["Sid"] == "ReadOwnDatabaseSecret"
+        )
+        assert resource == {"Ref": parameter}
+    assert "AWS::StackName" not in json.dumps(prod.template)
+    assert "{{resolve" not in json.dumps(prod.template)
+
+
+@pytest.mark.parametrize("path", sorted(SETTINGS.glob("policy-*.json")), ids=lambda path: path.stem)
+def test_a_policy_resolves_to_iams_own_language(path: Path) -> None:
+    stage = stages.named("dev")
+    account = {"${AWS::Partition}": "aws", "${AWS::Region}": "eu-central-1", "${AWS::AccountId}": "123456789012"}
+    values = {stage.parameter(suffix): f"arn:aws:made-up:::{suffix}" for suffix in PARAMETERS.values()}
+    policy = stock.resolve_policy(json.loads(path.read_text()), stage, account, values)
+    for statement in policy["Statement"]:
+        assert isinstance(statement["Resource"], str)
+        assert "$" not in statement["Resource"]
+        assert "{" not in statement["Resource"]
