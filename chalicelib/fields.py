@@ -51,6 +51,15 @@ class Integer(fields.Integer):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class Flag(fields.Boolean):
+    """`true` or `false`, never a number or a string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if value is True or value is False:
+            return value
+        raise self.make_error("invalid", input=value)
+
+
 class QueryInteger(fields.Integer):
     """An integer in a query string: plain decimal digits within `minimum` and `maximum`."""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from chalicelib.caller import ROLES
-from chalicelib.fields import Change, Text, Timestamp, one_of
+from chalicelib.fields import Change, Flag, Text, Timestamp, one_of
 from chalicelib.web.pagination import PageQuery
 
 
 class NotificationPreferences(Schema):
     """Which notifications a person wants."""
 
-    email = fields.Boolean(truthy={True}, falsy={False})
-    push = fields.Boolean(truthy={True}, falsy={False})
+    email = Flag()
+    push = Flag()
 
 
 class ProfileChange(Change):
@@ -51,4 +51,4 @@ class UserChange(Change):
     """What an admin may change about a person."""
 
     role = one_of(*ROLES)
-    disabled = fields.Boolean(truthy={True}, falsy={False})
+    disabled = Flag()
