@@ -27,12 +27,16 @@ def rsa_key(name: str) -> RSAPrivateKey:
 
 
 class IdentityProvider:
-    """Issues tokens as Cognito does. `fetches` counts how often its keys were asked for."""
+    """Issues tokens as Cognito does. `fetches` counts how often its keys were asked for.
+
+    For an outage, `answer_with` returns another status and body, and more `promised_bytes` than it sends.
+    """
 
     def __init__(self) -> None:
         self.key = rsa_key("ours")
         self.fetches = 0
         self.answer_with = self._key_set
+        self.promised_bytes = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -84,8 +88,9 @@ class IdentityProvider:
         return self.token(person, token_use="id", client_id=None, aud=CLIENT_ID, email=person.email)
 
     def sign(self, claims: dict[str, Any], *, headers: dict[str, Any] | None = None) -> str:
-        """`claims` as a token, signed with the pool's key."""
-        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": KEY_ID} | (headers or {}))
+        """`claims` as a token, signed with the pool's key, however little sense they make."""
+        payload = json.dumps(claims).encode()
+        return jwt.PyJWS().encode(payload, self.key, algorithm="RS256", headers={"kid": KEY_ID} | (headers or {}))
 
     def verified(self, token: str) -> dict[str, Any]:
         """The claims of `token` as a JWT authorizer verifies them: signature, lifetime, issuer, and client.
@@ -112,7 +117,7 @@ class IdentityProvider:
                 provider.fetches += 1
                 status, body = provider.answer_with()
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(max(len(body), provider.promised_bytes)))
                 self.end_headers()
                 self.wfile.write(body)
 

@@ -16,8 +16,11 @@ from chalicelib.errors import Unauthenticated, Unavailable
 from chalicelib.observability import logger
 
 REFETCH_SECONDS = 60
+FRESH_SECONDS = 2 * 3600
 LAST_GOOD_SECONDS = 24 * 3600
 LEEWAY_SECONDS = 30
+LONGEST_LIFE_SECONDS = 24 * 3600
+"""Cognito issues no access token for longer than a day."""
 MAX_LENGTH = 8192
 
 
@@ -38,6 +41,8 @@ def verify(token: str) -> dict[str, Any]:
         )
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
         raise Unauthenticated("The access token is not valid.") from None
+    if not _has_sound_lifetime(claims):
+        raise Unauthenticated("The access token is not valid.")
     check(claims)
     return claims
 
@@ -53,7 +58,11 @@ def check(claims: dict[str, Any]) -> None:
 
 
 class PublicKeys:
-    """The user pool's signing keys, fetched when an unknown one is named, but at most once in `REFETCH_SECONDS`."""
+    """The user pool's signing keys.
+
+    They are fetched when an unknown one is named and when they are older than `FRESH_SECONDS`, but at most once in
+    `REFETCH_SECONDS`. When that fails, the last good ones go on for `LAST_GOOD_SECONDS`.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -66,7 +75,8 @@ class PublicKeys:
             raise jwt.DecodeError("too long")
         name = jwt.get_unverified_header(token).get("kid")
         now = time.monotonic()
-        if name not in self._keys and now - self._tried >= REFETCH_SECONDS:
+        is_due = name not in self._keys or now - self._fetched > FRESH_SECONDS
+        if is_due and now - self._tried >= REFETCH_SECONDS:
             self._fetch(now)
         if now - self._fetched > LAST_GOOD_SECONDS:
             raise Unavailable("Sign-in keys cannot be read right now.", retry_after=5)
@@ -78,13 +88,19 @@ class PublicKeys:
         self._tried = now
         try:
             found = jwt.PyJWKClient(self._url, cache_jwk_set=False, timeout=3).get_signing_keys()
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, OSError, ValueError) as error:
             logger.warning("signing keys not fetched", extra={"reason": type(error).__name__})
             if not self._keys:
                 self._tried = float("-inf")
             return
         self._keys = {str(key.key_id): key for key in found}
         self._fetched = now
+
+
+def _has_sound_lifetime(claims: dict[str, Any]) -> bool:
+    """Whether the times are integers, as Cognito writes them, and not further apart than its longest token lasts."""
+    issued, expires = claims["iat"], claims["exp"]
+    return type(issued) is int and type(expires) is int and expires - issued <= LONGEST_LIFE_SECONDS
 
 
 @lru_cache(maxsize=1)
