@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status = importlib.import_module(COMMANDS[chosen.command][0]).run(Home(chosen.home), chosen)
     except Problem as problem:
-        print(problem, file=sys.stderr)
+        print(f"\n{problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--emulator-port", "the embedded AWS", 4566),
     ):
         each["up"].add_argument(option, type=int, default=port, help=f"of {service} ({port}); 0 picks a free one")
+    each["up"].add_argument("--no-reload", action="store_true", help="leave the functions alone when a file is saved")
     each["logs"].add_argument("function", nargs="?", default="", help="one function, for example api_handler")
     each["logs"].add_argument("--follow", action="store_true", help="wait for more until Ctrl-C")
     each["token"].add_argument("email", help="for example buyer@example.com")

@@ -13,6 +13,7 @@ from local import aws
 from local.home import CHECKOUT, Home, Settings
 from local.ports import LOOPBACK
 from local.processes import Command, Processes, wait_until
+from local.progress import Problem
 
 NAME = "emulator"
 PYTHON = CHECKOUT / ".venv-emulator" / "bin" / "python"
@@ -20,6 +21,8 @@ PYTHON = CHECKOUT / ".venv-emulator" / "bin" / "python"
 
 def start(home: Home, settings: Settings, processes: Processes) -> None:
     """Start the emulator on its port, with the state of the last start. Returns when it answers."""
+    if not PYTHON.exists():
+        raise Problem(f"The emulator's environment {PYTHON.parent.parent} is missing.", "Make it: `make environments`.")
     log, port = home.logs / "emulator.log", settings.ports.emulator
     _prepare_folders(home)
     # Isolated: neither the folder of the launcher nor the developer's own packages come into its module path.

@@ -38,10 +38,6 @@ class Progress:
         """One line about `step`."""
         self._write(f"{self._dim(f'{self.elapsed():6.1f} s')}  {step:<11} {text}")
 
-    def fail(self, problem: Problem) -> None:
-        """The reason why nothing goes on, and the advice that belongs to it."""
-        self._write(f"\n{self._red('Stopped.')} {problem}")
-
     def block(self, text: str) -> None:
         """Several lines as they are."""
         self._write(text)
@@ -52,6 +48,3 @@ class Progress:
 
     def _dim(self, text: str) -> str:
         return f"\x1b[2m{text}\x1b[0m" if self._colours else text
-
-    def _red(self, text: str) -> str:
-        return f"\x1b[1;31m{text}\x1b[0m" if self._colours else text

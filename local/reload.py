@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import shutil
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from watchfiles import Change, DefaultFilter, awatch
@@ -38,19 +39,33 @@ class Reload:
         self._stacks = Stacks(settings)
         self._imports = Imports(home, settings, processes, self._stacks)
         self._candidate = home.folder / "candidate"
-        self._one_at_a_time = asyncio.Lock()
 
-    async def watch(self) -> None:
-        """Deploy after each save, for ever. What goes wrong is shown, and the last good version goes on."""
+    async def watch(self, built_at: float, deploying: asyncio.Lock) -> None:
+        """Deploy after each save, for ever, and what was saved since `built_at` (seconds since 1970) at once.
+
+        Holds `deploying` while it does. What goes wrong is shown, and the last good version goes on.
+        """
         folders = [CHECKOUT / name for name in FOLDERS if (CHECKOUT / name).exists()]
         # An editor replaces the file it saves: the folder of `app.py` is watched, not the file.
-        await asyncio.gather(self._watch(folders, _Sources()), self._watch([CHECKOUT], _AppOnly(), recursive=False))
+        await asyncio.gather(
+            self._watch(folders, _Sources(), built_at, deploying),
+            self._watch([CHECKOUT], _AppOnly(), built_at, deploying, recursive=False),
+        )
 
-    async def _watch(self, paths: Iterable[Path], sources: DefaultFilter, *, recursive: bool = True) -> None:
-        async for changes in awatch(*paths, watch_filter=sources, debounce=300, step=30, recursive=recursive):
-            changed = sorted({Path(path).relative_to(CHECKOUT).as_posix() for _, path in changes})
-            async with self._one_at_a_time:
-                await self._attempt(changed)
+    async def _watch(
+        self, paths: list[Path], sources: _Sources, built_at: float, deploying: asyncio.Lock, *, recursive: bool = True
+    ) -> None:
+        watcher = awatch(
+            *paths, watch_filter=sources, recursive=recursive, debounce=300, rust_timeout=500, yield_on_timeout=True
+        )
+        since = built_at
+        async for changes in watcher:
+            # The first answer, with or without changes, proves that from here on none is missed.
+            changed = {Path(path) for _, path in changes} | set(sources.saved_since(since, paths))
+            since = math.inf
+            if changed:
+                async with deploying:
+                    await self._attempt(sorted(path.relative_to(CHECKOUT).as_posix() for path in changed))
 
     async def _attempt(self, changed: list[str]) -> None:
         began = time.monotonic()
@@ -59,6 +74,8 @@ class Reload:
             done = await asyncio.to_thread(self._replace, any(name.startswith("migrations/") for name in changed))
         except Problem as problem:
             self._progress.say("reload", f"not reloaded, the last good version goes on. {problem.what}")
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with a save, the system serves on
+            self._progress.say("reload", f"not reloaded, the last good version goes on. {error!r}")
         else:
             self._progress.say("reload", f"{done} in {time.monotonic() - began:.1f} s")
 
@@ -128,12 +145,24 @@ class _Sources(DefaultFilter):
         is_built = Path(path).is_relative_to(CHECKOUT / ".chalice" / "deployments")
         return super().__call__(change, path) and not is_built and not Path(path).is_dir()
 
+    def saved_since(self, moment: float, folders: Iterable[Path]) -> Iterator[Path]:
+        """The files in `folders` that changed after `moment` (seconds since 1970)."""
+        if moment < math.inf:
+            candidates = (path for folder in folders for path in self._files(folder) if path.stat().st_mtime > moment)
+            yield from (path for path in candidates if self(Change.modified, str(path)))
 
-class _AppOnly(DefaultFilter):
+    def _files(self, folder: Path) -> Iterable[Path]:
+        return folder.rglob("*")
+
+
+class _AppOnly(_Sources):
     """`app.py` alone."""
 
     def __call__(self, change: Change, path: str) -> bool:
         return super().__call__(change, path) and Path(path) == CHECKOUT / "app.py"
+
+    def _files(self, folder: Path) -> Iterable[Path]:
+        return folder.glob("app.py")
 
 
 def _digest(entries: Iterable[zipfile.ZipInfo]) -> str:

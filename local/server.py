@@ -27,33 +27,43 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Server:
     """Serves until a signal comes."""
 
-    def __init__(self, home: Home, settings: Settings, processes: Processes, progress: Progress) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, processes: Processes, progress: Progress, *, reloads: bool
+    ) -> None:
+        self._reloads = reloads
         self._home = home
         self._settings = settings
         self._processes = processes
         self._progress = progress
         self._stacks = Stacks(settings)
 
-    async def serve(self, listener: socket.socket) -> None:
-        """Open the front door on `listener` and keep everything going. Returns soon after Ctrl-C."""
-        stop = asyncio.Event()
+    async def serve(self, listener: socket.socket, built_at: float) -> None:
+        """Open the front door on `listener` and keep everything going. Returns soon after Ctrl-C.
+
+        What was saved since `built_at` (seconds since 1970) is reloaded.
+        """
+        stop, deploying = asyncio.Event(), asyncio.Lock()
         for stopping in _STOPPING:
             asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
         origins = self._origins()
-        reload = Reload(self._home, self._settings, self._processes, self._progress, origins)
         server = _Uvicorn(_configuration(FrontDoor(origins)))
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]))
             serving.add_done_callback(lambda _: stop.set())
-            watches = [group.create_task(watch) for watch in (reload.watch(), self._watch_services())]
+            watches = [group.create_task(self._watch_services(deploying))]
+            if self._reloads:
+                reload = Reload(self._home, self._settings, self._processes, self._progress, origins)
+                watches.append(group.create_task(reload.watch(built_at, deploying)))
+            while not server.started and not stop.is_set():
+                await asyncio.sleep(0.01)
             self._progress.block(self._ready())
             await stop.wait()
             server.should_exit = True
             for watch in watches:
                 watch.cancel()
 
-    async def _watch_services(self) -> None:
-        """Say when a service dies, and when it lives again."""
+    async def _watch_services(self, deploying: asyncio.Lock) -> None:
+        """Say when a service dies, and when it lives again; take snapshots of the emulator between deployments."""
         known = self._services()
         emulator.save_state(self._processes)
         for second in range(1, 2**63):
@@ -64,7 +74,7 @@ class Server:
             for name in now - known:
                 self._progress.say(name, "runs again")
             known = now
-            if second % _SNAPSHOT_EVERY == 0:
+            if second % _SNAPSHOT_EVERY == 0 and not deploying.locked():
                 emulator.save_state(self._processes)
 
     def _services(self) -> set[str]:
@@ -99,7 +109,7 @@ Marketplace is ready after {self._progress.elapsed():.1f} s: {origin}
   access token  {command} token {DEMO[0].email}
   logs          {command} logs --follow
 
-Save a file of the application and its functions are reloaded. Ctrl-C stops everything.
+{"Save a file of the application and its functions are reloaded. " if self._reloads else ""}Ctrl-C stops everything.
 """
 
 

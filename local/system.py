@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 import traceback
 from argparse import Namespace
 from functools import partial
@@ -24,35 +25,33 @@ from local.stacks import Stacks
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(home: Home, arguments: Namespace) -> int:
+def run(home: Home, arguments: Namespace) -> None:
     """Start everything in `home` and serve until Ctrl-C. Whatever happens, nothing of it runs on afterwards."""
     progress = Progress()
     for stopping in _STOPPING:
         signal.signal(stopping, signal.default_int_handler)
     with home.locked():
         try:
-            return _run(home, arguments, progress)
-        except Problem as problem:
-            progress.fail(problem)
-        except KeyboardInterrupt:
-            progress.say("stop", "interrupted while starting")
-        except Exception:  # noqa: BLE001 - a defect of this program: its trace goes to a file, and the person is told
+            _run(home, arguments, progress)
+        except Problem:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of this program is told in a sentence, its trace kept
             trace = home.logs / "up.log"
             trace.write_text(traceback.format_exc())
-            progress.fail(Problem("The laptop system has a defect.", f"Its trace is in {trace}."))
-        return 1
+            raise Problem(f"The laptop system has a defect: {error!r}", f"Its trace is in {trace}.") from None
 
 
-def _run(home: Home, arguments: Namespace, progress: Progress) -> int:
+def _run(home: Home, arguments: Namespace, progress: Progress) -> None:
     Processes(home).stop_all()  # what a killed system left
     settings, listener = _settle(home, arguments)
     processes = Processes(home)
     try:
         with listener:
+            built_at = time.time()
             progress.say("start", f"in {home.folder}; logs in {home.logs}")
             System(home, settings, processes, progress).start()
-            asyncio.run(Server(home, settings, processes, progress).serve(listener))
-        return 0
+            server = Server(home, settings, processes, progress, reloads=not arguments.no_reload)
+            asyncio.run(server.serve(listener, built_at))
     finally:
         for stopping in _STOPPING:
             signal.signal(stopping, signal.SIG_IGN)

@@ -1,0 +1,338 @@
+"""What `make run` promises: one system a folder, on the loopback address alone, that leaves nothing behind."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx
+import jwt
+import psutil
+import pytest
+
+from local.home import CHECKOUT, Home
+from local.processes import Processes
+from tests.stack import FREE_PORTS, Running, Stack, running
+
+SOURCES = ("app.py", "chalicelib", "infra", "local", "migrations", "requirements.txt", "requirements-dev.txt")
+
+
+def command(home: Path, *arguments: str, checkout: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local", "--home", str(home), *arguments],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def family(pid: int) -> list[psutil.Process]:
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def listeners(processes: list[psutil.Process]) -> list[tuple[str, int]]:
+    return [
+        tuple(connection.laddr)
+        for process in processes
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+    ]
+
+
+def subject_of(stack: Stack, email: str) -> str:
+    return str(jwt.decode(stack.token(email), options={"verify_signature": False})["sub"])
+
+
+def await_file(path: Path, patience: float = 10) -> None:
+    deadline = time.monotonic() + patience
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} was never written"
+        time.sleep(0.01)
+
+
+def is_refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_second_up_in_the_same_home_is_refused_and_names_the_first(stack: Stack, stack_process: Running) -> None:
+    second = command(stack_process.home, "up", *FREE_PORTS)
+
+    assert second.returncode == 1
+    assert f"already runs in {stack_process.home} (process {stack_process.pid})" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert httpx.get(f"{stack.api}/health").status_code == 200
+
+
+def test_busy_port_is_named_with_its_owner_and_nothing_is_left(stack: Stack, tmp_path: Path) -> None:
+    port = stack.settings.ports.emulator
+    refused = command(tmp_path, "up", "--port=0", "--postgresql-port=0", "--valkey-port=0", f"--emulator-port={port}")
+
+    assert refused.returncode == 1
+    assert f"Port {port} is in use by process" in refused.stderr
+    assert "--emulator-port" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert Home(tmp_path).holder() is None
+
+
+def test_every_listener_is_on_the_loopback_address(stack: Stack, stack_process: Running) -> None:
+    httpx.get(f"{stack.api}/products").raise_for_status()
+
+    found = listeners(family(stack_process.pid))
+
+    ports = stack.settings.ports
+    assert {port for _, port in found} >= {ports.front_door, ports.postgresql, ports.valkey, ports.emulator}
+    assert {address for address, _ in found} == {"127.0.0.1"}
+
+
+def test_token_prints_an_access_token_and_nothing_else(stack: Stack, stack_process: Running) -> None:
+    printed = command(stack_process.home, "token", "moderator@example.com")
+
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", printed.stdout)
+    assert printed.stderr == ""
+    claims = jwt.decode(printed.stdout.strip(), options={"verify_signature": False})
+    assert claims["token_use"] == "access"
+    assert set(claims["cognito:groups"]) == {"users", "moderators"}
+
+
+def test_token_of_a_stranger_is_a_sentence(stack_process: Running) -> None:
+    refused = command(stack_process.home, "token", "nobody@example.com")
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "nobody@example.com cannot sign in" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_sql_runs_as_the_application(stack_process: Running) -> None:
+    printed = command(stack_process.home, "sql", "SELECT current_user, count(*) > 0 FROM products")
+
+    assert "marketplace_app" in printed.stdout
+    assert "permission denied" in command(stack_process.home, "sql", "CREATE TABLE t ()").stderr
+
+
+def test_status_shows_every_part_and_both_stacks(stack_process: Running) -> None:
+    printed = command(stack_process.home, "status")
+
+    assert printed.returncode == 0
+    assert printed.stdout.count("answers") == 4
+    assert re.search(r"marketplace-local-app +\w+_COMPLETE", printed.stdout)
+    assert re.search(r"marketplace-local-services +\w+_COMPLETE", printed.stdout)
+
+
+def test_logs_show_a_request(stack: Stack, stack_process: Running) -> None:
+    correlation = stack.http.get("/health").headers["x-correlation-id"]
+
+    assert correlation in command(stack_process.home, "logs", "api_handler").stdout
+
+
+def test_seeding_again_adds_nothing(stack: Stack, stack_process: Running) -> None:
+    with stack.database() as database:
+        before = database.run("SELECT count(*), max(updated_at) FROM products WHERE sku LIKE 'DEMO-%'")
+        assert command(stack_process.home, "seed").returncode == 0
+        assert database.run("SELECT count(*), max(updated_at) FROM products WHERE sku LIKE 'DEMO-%'") == before
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_load_nothing_from_outside(stack: Stack, path: str) -> None:
+    page = httpx.get(stack.url + path)
+
+    assert page.status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    loaded = References.of(page.text)
+    assert loaded.resources == []
+    assert all(link.startswith(("/", "#")) for link in loaded.links)
+
+
+def test_docs_describe_every_operation_of_the_openapi_document(stack: Stack) -> None:
+    document = stack.http.get("/openapi.json").json()
+    page = httpx.get(f"{stack.url}/docs").text
+
+    for path, operations in document["paths"].items():
+        for method in operations:
+            assert f'<span class="method">{method.upper()}</span> {path}</h3>' in page
+
+
+def test_websocket_path_says_that_there_is_no_such_api(stack: Stack) -> None:
+    answer = httpx.get(f"{stack.url}/ws")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_media_gives_out_published_objects_alone(stack: Stack) -> None:
+    s3, bucket = stack.client("s3"), stack.stacks.parameter("media/bucket-name")
+    s3.put_object(Bucket=bucket, Key="media/a b/ü.txt", Body=b"published", ContentType="text/plain")
+    s3.put_object(Bucket=bucket, Key="incoming/x.txt", Body=b"secret")
+
+    published = httpx.get(f"{stack.url}/media/a%20b/%C3%BC.txt")
+    part = httpx.get(f"{stack.url}/media/a%20b/%C3%BC.txt", headers={"Range": "bytes=0-2"})
+    missing = httpx.get(f"{stack.url}/media/missing.txt")
+    outside = httpx.get(f"{stack.url}/media/..%2Fincoming%2Fx.txt")
+
+    assert (published.status_code, published.text) == (200, "published")
+    assert published.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert (part.status_code, part.text) == (206, "pub")
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+    assert outside.status_code == 404
+
+
+def test_front_door_says_when_the_embedded_aws_is_away(stack: Stack) -> None:
+    stack.stop_emulator()
+    try:
+        answer = httpx.get(f"{stack.api}/health")
+    finally:
+        stack.start_emulator()
+
+    assert answer.status_code == 502
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert httpx.get(f"{stack.api}/health").status_code == 200
+
+
+def test_saved_file_is_served_and_a_broken_one_leaves_the_last_good_version(workshop: Workshop) -> None:
+    source = workshop.checkout / "app.py"
+    good = source.read_text()
+
+    workshop.save(source, good.replace('"status": "ok"', '"status": "fine"'), "functions reloaded")
+    assert workshop.health() == "fine"
+
+    workshop.save(source, f"{good}\nimport nowhere\n", "No module named 'nowhere'")
+    assert workshop.health() == "fine"
+
+    workshop.save(source, f"{good}\ndef (:\n", "SyntaxError: invalid syntax")
+    assert workshop.health() == "fine"
+
+    workshop.save(source, good, "functions reloaded")
+    assert workshop.health() == "ok"
+    assert workshop.system.output.count("not reloaded, the last good version goes on") == 2
+
+
+def test_killed_system_is_tidied_up_by_the_next_start_and_loses_nobody(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with running(home.folder) as system:
+        system.wait_until_ready()
+        await_file(home.emulator / "state" / "s3.json")
+        subject, orphans = subject_of(Stack(home), "seller@example.com"), family(system.pid)[1:]
+        psutil.Process(system.pid).kill()
+        psutil.Process(Processes(home).running()["emulator"]).kill()
+
+    with running(home.folder) as system:
+        system.wait_until_ready()
+        assert alive(orphans) == []
+        assert subject_of(Stack(home), "seller@example.com") == subject
+        with Stack(home).database() as database:
+            assert database.run("SELECT count(*) FROM products") == [[25]]
+
+
+def test_lost_user_pool_is_made_again_and_the_demo_products_follow_their_seller(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with running(home.folder) as system:
+        system.wait_until_ready()
+        former = subject_of(Stack(home), "seller@example.com")
+    shutil.rmtree(home.emulator)
+
+    with running(home.folder) as system:
+        system.wait_until_ready()
+        seller = subject_of(Stack(home), "seller@example.com")
+        with Stack(home).database() as database:
+            assert database.run("SELECT DISTINCT seller_id::text FROM products") == [[seller]]
+            assert database.run("SELECT count(*) FROM products") == [[25]]
+            assert database.run("SELECT count(*) FROM users WHERE email = 'seller@example.com'") == [[1]]
+    assert seller != former
+
+
+def test_interrupt_leaves_no_process_and_no_busy_port(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with running(home.folder) as system:
+        system.wait_until_ready()
+        everything, ports = family(system.pid), home.settings().ports
+        httpx.get(f"http://127.0.0.1:{ports.front_door}/api/products").raise_for_status()
+
+        assert system.stop(signal.SIGINT) == 0
+
+    assert alive(everything) == []
+    assert all(is_refused(port) for port in vars(ports).values())
+
+
+def test_interrupt_while_starting_leaves_no_process_and_no_busy_port(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with running(home.folder) as system:
+        system.wait_for("answers on")
+        everything = family(system.pid)
+
+        system.stop(signal.SIGINT)
+
+    assert "Traceback" not in system.output
+    assert alive(everything) == []
+    assert all(is_refused(port) for port in vars(home.settings().ports).values())
+
+
+class Workshop:
+    """A copy of the sources with a system that reloads them."""
+
+    def __init__(self, checkout: Path, system: Running) -> None:
+        self.checkout = checkout
+        self.system = system
+
+    def save(self, path: Path, text: str, expected: str) -> None:
+        """Save a file, and wait until the system says what is expected."""
+        said = len(self.system.lines)
+        path.write_text(text)
+        self.system.wait_for(expected, after=said)
+
+    def health(self) -> str:
+        port = Home(self.system.home).settings().ports.front_door
+        return str(httpx.get(f"http://127.0.0.1:{port}/api/health").json()["status"])
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for name in SOURCES:
+        source = CHECKOUT / name
+        if source.is_dir():
+            shutil.copytree(source, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, checkout / name)
+    shutil.copytree(CHECKOUT / ".chalice", checkout / ".chalice")
+    (checkout / ".venv-emulator").symlink_to(CHECKOUT / ".venv-emulator")
+    with running(tmp_path / "home", checkout, arguments=()) as system:
+        system.wait_until_ready()
+        yield Workshop(checkout, system)
+
+
+class References(HTMLParser):
+    """What a page links to, and what it makes a browser load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.resources: list[str] = []
+
+    @classmethod
+    def of(cls, page: str) -> References:
+        found = cls()
+        found.feed(page)
+        return found
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"script", "link", "img", "iframe", "object", "embed"}:
+            self.resources.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"href", "src", "action"}]
