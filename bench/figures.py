@@ -1,0 +1,73 @@
+"""Interleaved measurements, and how they are printed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.runtime_api import FunctionFailed
+from bench.targets import Target
+
+MEASURES = ("init", "first", "warm")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The median of one measure of one target, in milliseconds, and how often the raw handler's it is."""
+
+    target: str
+    measure: str
+    median_ms: float
+    times_raw: float
+    samples: int
+
+
+def measure(
+    targets: Sequence[Target], python: Path, rounds: int, calls: int, progress: Callable[[str], object]
+) -> list[Figure]:
+    """Each target in turn, `rounds` times over, so that what else the machine does falls on all alike.
+
+    The first target is what the others are compared with. Raises `FunctionFailed` when one does not answer with 200.
+    """
+    samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for number in range(rounds):
+        progress(f"round {number + 1} of {rounds}")
+        for target in targets:
+            for name, elapsed in _once(target, python, calls):
+                samples[target.name, name].append(elapsed)
+    floor = {name: median(samples[targets[0].name, name]) for name in MEASURES}
+    return [
+        Figure(target, name, round(median(values), 3), round(median(values) / floor[name], 2), len(values))
+        for (target, name), values in samples.items()
+    ]
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """One line a target: milliseconds, and in brackets the ratio to the first target."""
+    by_target: dict[str, dict[str, Figure]] = defaultdict(dict)
+    for figure in figures:
+        by_target[figure.target][figure.measure] = figure
+    lines = [f"{'milliseconds (times raw)':<26}" + "".join(f"{name:>20}" for name in MEASURES)]
+    for target, row in by_target.items():
+        cells = (f"{row[name].median_ms:.2f} ({row[name].times_raw:.2f})" for name in MEASURES)
+        lines.append(f"{target:<26}" + "".join(f"{cell:>20}" for cell in cells))
+    return "\n".join(lines)
+
+
+def json_lines(figures: Sequence[Figure]) -> str:
+    """One JSON object a figure."""
+    return "\n".join(json.dumps(asdict(figure)) for figure in figures)
+
+
+def _once(target: Target, python: Path, calls: int) -> Iterator[tuple[str, float]]:
+    with target.start(python) as environment:
+        yield "init", environment.init_ms
+        for number in range(calls + 1):
+            answer, elapsed = environment.invoke(target.event)
+            if answer["statusCode"] != 200:
+                raise FunctionFailed(f"{target.name} answered {answer['statusCode']}: {answer['body']}")
+            yield "warm" if number else "first", elapsed
