@@ -165,4 +165,6 @@ def _rate_limits(text: str, problems: list[str]) -> dict[str, RateLimit]:
             problems.append("RATE_LIMITS must look like read=600/60,write=120/60")
             return limits
         limits[name] = RateLimit(int(requests), int(seconds))
+    if not {"read", "write"} <= limits.keys():
+        problems.append("RATE_LIMITS must limit read and write")
     return limits

@@ -40,7 +40,7 @@ def is_disposable(domain: str) -> bool:
 
 def _ascii(domain: str) -> str:
     try:
-        encoded = idna.encode(domain.rstrip("."), uts46=True, std3_rules=True).decode()
+        encoded = idna.encode(domain.rstrip("."), uts46=True, std3_rules=True).decode().rstrip(".")
     except idna.IDNAError:
         raise EmailNotAccepted("This is not an e-mail address.") from None
     if "." not in encoded:
