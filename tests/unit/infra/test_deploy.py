@@ -1,0 +1,173 @@
+"""A stack is created or updated, what happens to it is told, and a failure says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.deploy import DeploymentFailed, deploy_stack, upload_code
+
+STACK = "marketplace-dev-app"
+
+
+class CloudFormation:
+    """A stack that goes where the script says: each operation has the events and the status it ends with."""
+
+    def __init__(self, status: str = "", **script: tuple[str, list[tuple[str, str, str]]]) -> None:
+        self.status = status
+        self.script = script
+        self.calls: list[str] = []
+        self.requests: list[dict[str, Any]] = []
+        self._events: list[dict[str, str]] = [_event(0, STACK, status, "")] if status else []
+
+    def describe_stacks(self, **request: str) -> dict[str, Any]:
+        if not self.status:
+            raise _refused(f"Stack with id {request['StackName']} does not exist")
+        outputs = [{"OutputKey": "ApiUrl", "OutputValue": "https://api"}]
+        return {"Stacks": [{"StackName": STACK, "StackId": STACK, "StackStatus": self.status, "Outputs": outputs}]}
+
+    def create_stack(self, **request: Any) -> dict[str, str]:
+        return self._run("create", request)
+
+    def update_stack(self, **request: Any) -> dict[str, str]:
+        if "update" not in self.script:
+            raise _refused("No updates are to be performed.")
+        return self._run("update", request)
+
+    def delete_stack(self, **request: Any) -> dict[str, str]:
+        return self._run("delete", request)
+
+    def get_paginator(self, _: str) -> CloudFormation:
+        return self
+
+    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
+        yield {"StackEvents": self._events[::-1]}
+
+    def _run(self, operation: str, request: dict[str, Any]) -> dict[str, str]:
+        self.calls.append(operation)
+        self.requests.append(request)
+        self.status, events = self.script[operation]
+        self._events += [_event(len(self._events) + n, *event) for n, event in enumerate(events)]
+        if self.status == "DELETE_COMPLETE":
+            self._events = self._events[-1:]
+        return {"StackId": STACK}
+
+
+class Bucket:
+    """One bucket, and what was put into it."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.puts = 0
+
+    def list_objects_v2(self, **request: str) -> dict[str, int]:
+        return {"KeyCount": sum(key.startswith(request["Prefix"]) for key in self.objects)}
+
+    def put_object(self, **request: Any) -> None:
+        self.puts += 1
+        self.objects[request["Key"]] = request["Body"].read()
+
+
+class Session:
+    """A session that has one client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def client(self, service_name: str) -> Any:
+        return self._client
+
+
+def deploy(client: CloudFormation, **options: Any) -> tuple[dict[str, str], list[str]]:
+    """Deploy with `client`; the outputs and what was told."""
+    told: list[str] = []
+    return deploy_stack(Session(client), STACK, "{}", {"CodeKey": "k"}, progress=told.append, **options), told
+
+
+def test_a_new_stack_is_created_and_each_resource_told() -> None:
+    client = CloudFormation(
+        create=("CREATE_COMPLETE", [("Api", "CREATE_IN_PROGRESS", ""), ("Api", "CREATE_COMPLETE", "")])
+    )
+    outputs, told = deploy(client)
+    assert outputs == {"ApiUrl": "https://api"}
+    assert told == ["Api (AWS::Some::Type): CREATE_COMPLETE"]
+    assert client.requests[0]["Parameters"] == [{"ParameterKey": "CodeKey", "ParameterValue": "k"}]
+    assert "CAPABILITY_AUTO_EXPAND" in client.requests[0]["Capabilities"]
+
+
+def test_a_stack_that_is_there_is_updated() -> None:
+    client = CloudFormation("CREATE_COMPLETE", update=("UPDATE_COMPLETE", [("Api", "UPDATE_COMPLETE", "")]))
+    _, told = deploy(client)
+    assert client.calls == ["update"]
+    assert told == ["Api (AWS::Some::Type): UPDATE_COMPLETE"]
+
+
+def test_nothing_to_update_is_success() -> None:
+    outputs, told = deploy(CloudFormation("UPDATE_COMPLETE"))
+    assert outputs == {"ApiUrl": "https://api"}
+    assert told == []
+
+
+def test_what_failed_is_named_with_its_reason() -> None:
+    client = CloudFormation(
+        create=("ROLLBACK_COMPLETE", [("Table", "CREATE_FAILED", "already exists"), ("Table", "DELETE_COMPLETE", "")])
+    )
+    with pytest.raises(DeploymentFailed, match=r"(?s)ROLLBACK_COMPLETE.*Table \(AWS::Some::Type\): already exists"):
+        deploy(client)
+
+
+def test_a_stack_whose_creation_failed_is_made_anew() -> None:
+    client = CloudFormation("ROLLBACK_COMPLETE", delete=("DELETE_COMPLETE", []), create=("CREATE_COMPLETE", []))
+    deploy(client)
+    assert client.calls == ["delete", "create"]
+
+
+def test_an_update_that_rolled_back_failed() -> None:
+    client = CloudFormation("CREATE_COMPLETE", update=("UPDATE_ROLLBACK_COMPLETE", [("Api", "UPDATE_FAILED", "no")]))
+    with pytest.raises(DeploymentFailed, match=r": no$"):
+        deploy(client)
+
+
+def test_a_refused_template_is_a_failed_deployment() -> None:
+    class Strict(CloudFormation):
+        def create_stack(self, **_: Any) -> dict[str, str]:
+            raise _refused("Template format error")
+
+    with pytest.raises(DeploymentFailed, match="Template format error"):
+        deploy(Strict())
+
+
+def test_a_large_template_is_sent_by_its_url() -> None:
+    client = CloudFormation(create=("CREATE_COMPLETE", []))
+    deploy(client, template_url="https://bucket/template.json")
+    assert client.requests[0]["TemplateURL"] == "https://bucket/template.json"
+    assert "TemplateBody" not in client.requests[0]
+
+
+def test_code_is_uploaded_once_under_its_content(tmp_path: Path) -> None:
+    package, bucket = tmp_path / "package.zip", Bucket()
+    package.write_bytes(b"one")
+    keys = [upload_code(Session(bucket), "code", package) for _ in range(2)]
+    package.write_bytes(b"two")
+    keys.append(upload_code(Session(bucket), "code", package))
+    assert keys[0] == keys[1] != keys[2]
+    assert bucket.puts == 2
+    assert bucket.objects[keys[2]] == b"two"
+
+
+def _event(number: int, resource: str, status: str, reason: str) -> dict[str, str]:
+    return {
+        "EventId": str(number),
+        "LogicalResourceId": resource,
+        "ResourceType": "AWS::Some::Type",
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+    }
+
+
+def _refused(message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "Operation")

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from chalicelib import clients
+from tests.environment import configured
+
+SERVICES = ["cognito-idp", "dynamodb", "rds", "secretsmanager"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_client_gives_up_soon_and_tries_at_most_twice(service: str) -> None:
+    settings = clients.client(service).meta.config
+
+    assert settings.connect_timeout == 1
+    assert settings.read_timeout == 3
+    assert settings.retries == {"mode": "standard", "total_max_attempts": 2}
+
+
+def test_there_is_one_client_of_each_kind() -> None:
+    assert clients.client("secretsmanager") is clients.client("secretsmanager")
+    assert clients.client("secretsmanager") is not clients.client("rds")
+
+
+def test_clients_go_where_the_platform_says() -> None:
+    with configured(AWS_ENDPOINT_URL="http://127.0.0.1:4566"):
+        assert clients.client("secretsmanager").meta.endpoint_url == "http://127.0.0.1:4566"
+    assert clients.client("secretsmanager").meta.endpoint_url == "https://secretsmanager.eu-central-1.amazonaws.com"
