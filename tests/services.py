@@ -79,7 +79,7 @@ def running(folder: Path) -> Iterator[Services]:
 
 
 class Aws:
-    """AWS's side of the network: the user pool and Secrets Manager, served by moto over HTTP."""
+    """AWS's side of the network: the user pool, the table and Secrets Manager, served by moto over HTTP."""
 
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -90,6 +90,12 @@ class Aws:
         self.cognito: Any = self.client("cognito-idp")
         pool = self.cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
         self.pool_id = pool["UserPool"]["Id"]
+        self.client("dynamodb").create_table(
+            TableName="marketplace-local",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         for group in ("users", "moderators", "admins"):
             self.cognito.create_group(UserPoolId=self.pool_id, GroupName=group)
 

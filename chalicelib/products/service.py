@@ -53,10 +53,10 @@ def read(viewer: Caller | None, product_id: UUID) -> Product:
 
 def change(caller: Caller, product_id: UUID, versions: Collection[int] | None, changes: Mapping[str, Any]) -> Product:
     """The product after `changes`. Raises `ProductNotFound`, `NotYourProduct`, or `Stale` (not at `versions`)."""
-    users.require_active(caller)
-    changed = repository.change(product_id, caller, _columns(changes), versions)
+    editor = users.require_active(caller)
+    changed = repository.change(product_id, editor, _columns(changes), versions)
     if changed is None:
-        raise _why_not(caller, product_id)
+        raise _why_not(editor, product_id)
     _forget_after_commit(product_id)
     return changed
 

@@ -37,9 +37,9 @@ def profile(caller: Caller) -> Profile:
     return found
 
 
-def require_active(caller: Caller) -> None:
-    """Lets the caller change things: they have a profile and are not disabled. Raises `Forbidden`."""
-    profile(caller)
+def require_active(caller: Caller) -> Caller:
+    """The caller in the roles they have now, whatever their token says. Raises `Forbidden` for a disabled account."""
+    return Caller(caller.id, frozenset(profile(caller).roles))
 
 
 def require_admin(caller: Caller) -> None:
