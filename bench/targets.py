@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -56,6 +57,8 @@ def unpacked_package(folder: Path, progress: Callable[[str], object]) -> Path:
     made = build(LAPTOP, folder / "build", progress=progress)
     root = folder / f"task-{made.sha256[:12]}"
     if not root.exists():
+        for earlier in folder.glob("task-*"):
+            shutil.rmtree(earlier)
         with zipfile.ZipFile(folder / "build" / PACKAGE) as archive:
             archive.extractall(root)
     return root
