@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -23,7 +24,7 @@ class PageRequest:
     limit: int = DEFAULT_LIMIT
     after: Key | None = None
 
-    def key(self, *kinds: type[str | int | UUID]) -> tuple[Any, ...] | None:
+    def key(self, *kinds: type[str | int | UUID | datetime]) -> tuple[Any, ...] | None:
         """`after` with its parts checked to be of `kinds`. Raises `Invalid`: a cursor comes from the caller."""
         if self.after is None:
             return None
@@ -47,14 +48,23 @@ def page_of(rows: Sequence[Item], limit: int, key: Callable[[Item], Key]) -> Pag
 
 
 def _part(kind: type, value: str | int) -> Any:
-    if kind is UUID and isinstance(value, str):
-        try:
+    try:
+        if kind is UUID and isinstance(value, str):
             return UUID(value)
-        except ValueError:
-            raise _unusable() from None
+        if kind is datetime and isinstance(value, str):
+            return _moment(value)
+    except ValueError:
+        raise _unusable() from None
     if type(value) is not kind:
         raise _unusable()
     return value
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a moment has a time zone")
+    return moment
 
 
 def _unusable() -> Invalid:

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, cast, func, select, tuple_, update
+from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import DateTime
 
 from chalicelib.database import connection
 from chalicelib.paging import Page, PageRequest, page_of
@@ -48,9 +47,8 @@ def search(text: str | None, page: PageRequest) -> Page[Profile]:
         statement = statement.where(
             func.lower(users.c.email + " " + users.c.name).contains(text.lower(), autoescape=True)
         )
-    if (key := page.key(str, UUID)) is not None:
-        after = tuple_(cast(key[0], DateTime(timezone=True)), key[1])
-        statement = statement.where(tuple_(users.c.created_at, users.c.id) < after)
+    if (key := page.key(datetime, UUID)) is not None:
+        statement = statement.where(tuple_(users.c.created_at, users.c.id) < tuple_(*key))
     rows = connection().execute(statement).all()
     return page_of([Profile(**row._asdict()) for row in rows], page.limit, _key)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -75,10 +76,18 @@ def test_a_cursor_of_another_list_is_invalid(after: tuple[Any, ...]) -> None:
         PageRequest(1, after).key(int, UUID)
 
 
-def test_a_cursor_of_this_list_becomes_typed() -> None:
-    known = uuid4()
+@pytest.mark.parametrize(
+    "moment", ["", "now", "infinity", "2026-01-01", "2026-13-45T00:00Z", "2026-01-01 00:00 Foo/Bar", 7]
+)
+def test_a_moment_in_a_cursor_is_a_full_timestamp(moment: Any) -> None:
+    with pytest.raises(Invalid):
+        PageRequest(1, (moment,)).key(datetime)
 
-    assert PageRequest(1, (7, str(known))).key(int, UUID) == (7, known)
+
+def test_a_cursor_of_this_list_becomes_typed() -> None:
+    known, moment = uuid4(), datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
+
+    assert PageRequest(1, (7, str(known), moment.isoformat())).key(int, UUID, datetime) == (7, known, moment)
     assert PageRequest(1).key(int, UUID) is None
 
 
