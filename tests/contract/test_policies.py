@@ -24,7 +24,6 @@ MAY = {
         "cognito-idp:AdminGetUser",
         "cognito-idp:AdminAddUserToGroup",
         "cognito-idp:AdminRemoveUserFromGroup",
-        "cognito-idp:AdminListGroupsForUser",
         "cognito-idp:AdminEnableUser",
         "cognito-idp:AdminDisableUser",
         "cognito-idp:AdminUserGlobalSignOut",
