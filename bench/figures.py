@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -17,7 +17,11 @@ MEASURES = ("init", "first", "warm")
 
 @dataclass(frozen=True)
 class Figure:
-    """The median of one measure of one target, in milliseconds, and how often the raw handler's it is."""
+    """The median of one measure of one target, in milliseconds.
+
+    `times_raw` is how often the raw handler's it is: the median of the ratios within a round, so that a slow spell of
+    the machine counts against both.
+    """
 
     target: str
     measure: str
@@ -29,21 +33,17 @@ class Figure:
 def measure(
     targets: Sequence[Target], python: Path, rounds: int, calls: int, progress: Callable[[str], object]
 ) -> list[Figure]:
-    """Each target in turn, `rounds` times over, so that what else the machine does falls on all alike.
+    """Each target in turn, `rounds` times over; the first one is what the others are compared with.
 
-    The first target is what the others are compared with. Raises `FunctionFailed` when one does not answer with 200.
+    Raises `FunctionFailed` when one does not answer with 200.
     """
-    samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+    seen: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     for number in range(rounds):
         progress(f"round {number + 1} of {rounds}")
         for target in targets:
-            for name, elapsed in _once(target, python, calls):
-                samples[target.name, name].append(elapsed)
-    floor = {name: median(samples[targets[0].name, name]) for name in MEASURES}
-    return [
-        Figure(target, name, round(median(values), 3), round(median(values) / floor[name], 2), len(values))
-        for (target, name), values in samples.items()
-    ]
+            for name, samples in _once(target, python, calls).items():
+                seen[target.name, name].append(samples)
+    return [_figure(target, name, rounds_of, seen[targets[0].name, name]) for (target, name), rounds_of in seen.items()]
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -63,11 +63,18 @@ def json_lines(figures: Sequence[Figure]) -> str:
     return "\n".join(json.dumps(asdict(figure)) for figure in figures)
 
 
-def _once(target: Target, python: Path, calls: int) -> Iterator[tuple[str, float]]:
+def _once(target: Target, python: Path, calls: int) -> dict[str, list[float]]:
     with target.start(python) as environment:
-        yield "init", environment.init_ms
-        for number in range(calls + 1):
+        answered = []
+        for _ in range(calls + 1):
             answer, elapsed = environment.invoke(target.event)
             if answer["statusCode"] != 200:
                 raise FunctionFailed(f"{target.name} answered {answer['statusCode']}: {answer['body']}")
-            yield "warm" if number else "first", elapsed
+            answered.append(elapsed)
+        return {"init": [environment.init_ms], "first": answered[:1], "warm": answered[1:]}
+
+
+def _figure(target: str, name: str, rounds: list[list[float]], raw: list[list[float]]) -> Figure:
+    samples = [sample for one_round in rounds for sample in one_round]
+    ratios = [median(ours) / median(theirs) for ours, theirs in zip(rounds, raw, strict=True)]
+    return Figure(target, name, round(median(samples), 3), round(median(ratios), 2), len(samples))
