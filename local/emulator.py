@@ -58,8 +58,9 @@ def _prepare_folders(home: Home) -> None:
     """Clear the scratch folder, and objects without the state that belongs to them (after a hard kill early on)."""
     if not (home.emulator / "state" / "cloudformation.json").exists():
         forget(home)
+    home.emulator.mkdir(mode=0o700, exist_ok=True)
     shutil.rmtree(home.emulator / "scratch", ignore_errors=True)
-    (home.emulator / "scratch").mkdir(parents=True)
+    (home.emulator / "scratch").mkdir()
 
 
 def _environment(home: Home, settings: Settings) -> dict[str, str]:

@@ -207,7 +207,7 @@ async def _join(client: WebSocket, address: str) -> None:
             max_size=None,
         )
     except InvalidStatus as refusal:
-        await client.send_denial_response(Response(refusal.response.body or b"", refusal.response.status_code))
+        await client.send_denial_response(Response(bytes(refusal.response.body or b""), refusal.response.status_code))
         return
     except (OSError, TimeoutError):
         answer = problem(502, "Bad Gateway", "The embedded AWS does not answer.", client.url.path)

@@ -70,6 +70,7 @@ class Home:
     def locked(self) -> Iterator[None]:
         """Hold the home for this process. Raises Problem, naming the holder, when another one has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)  # others may pass, as PostgreSQL's user must, and see nothing
         self.logs.mkdir(exist_ok=True)
         with self._lock.open("a+") as lock:
             while not _acquire(lock.fileno(), fcntl.LOCK_EX):

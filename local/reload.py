@@ -21,8 +21,8 @@ from local.processes import Command, Processes
 from local.progress import Problem, Progress
 from local.stacks import API_HANDLER, Stacks
 
+CARRIED = ("app.py", "chalicelib", "migrations")
 FOLDERS = ("chalicelib", "migrations", ".chalice")
-_APPLICATION = ("app.py", "chalicelib/", "migrations/", "__pycache__/app.")
 _IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app"
 
 
@@ -80,13 +80,13 @@ class Reload:
             self._progress.say("reload", f"{done} in {time.monotonic() - began:.1f} s")
 
     def _replace(self, has_migrations: bool) -> str:
+        self._imports.check()
         shutil.rmtree(self._candidate, ignore_errors=True)
         shutil.copytree(self._home.build, self._candidate)
         package.make("refresh", self._candidate, self._home, self._processes, lambda _: None)
         before, after = (manifest.read(folder / build.MANIFEST) for folder in (self._home.build, self._candidate))
         if (before["sha256"], before["template_sha256"]) == (after["sha256"], after["template_sha256"]):
             return "nothing to reload"
-        self._imports.check(self._candidate / build.PACKAGE)
         self._stacks.deploy_application(self._candidate, lambda _: None)
         shutil.rmtree(self._home.build)
         self._candidate.rename(self._home.build)
@@ -102,7 +102,7 @@ class Reload:
 
 
 class Imports:
-    """Imports the application from a package as Lambda would: its files, its dependencies, boto3, and nothing else."""
+    """Imports the application as Lambda would: its own files, the package's dependencies, boto3, and nothing else."""
 
     def __init__(self, home: Home, settings: Settings, processes: Processes, stacks: Stacks) -> None:
         self._home = home
@@ -111,31 +111,39 @@ class Imports:
         self._stacks = stacks
         self._folder = home.folder / "import"
 
-    def check(self, zipped: Path) -> None:
-        """Raises Problem with the traceback when `app.py` of the package cannot be imported."""
-        application, dependencies = self._unpack(zipped)
+    def check(self) -> None:
+        """Raises Problem with the traceback when `app.py` cannot be imported."""
+        application = self._link()
         environment = {
             **self._stacks.variables(API_HANDLER),
             **aws.credentials(self._settings),
             "AWS_LAMBDA_FUNCTION_NAME": API_HANDLER,
         }
-        arguments: list[str | Path] = [emulator.PYTHON, "-I", "-c", _IMPORT, application, dependencies]
-        self._processes.run("import", Command(arguments, self._home.logs / "import.log", environment))
+        arguments: list[str | Path] = [emulator.PYTHON, "-IB", "-c", _IMPORT, application, self._dependencies()]
+        try:
+            self._processes.run("import", Command(arguments, self._home.logs / "import.log", environment))
+        except Problem as problem:
+            raise Problem(problem.what.replace(f"{application}/", f"{CHECKOUT}/"), problem.advice) from None
 
-    def _unpack(self, zipped: Path) -> tuple[Path, Path]:
-        """The folders of the application and of its dependencies; these are unpacked again only when they changed."""
+    def _link(self) -> Path:
+        """A folder with what a package carries of the sources."""
         application = self._folder / "application"
         shutil.rmtree(application, ignore_errors=True)
-        with zipfile.ZipFile(zipped) as archive:
-            entries = archive.infolist()
-            ours = [entry for entry in entries if entry.filename.startswith(_APPLICATION)]
-            theirs = [entry for entry in entries if not entry.filename.startswith(_APPLICATION)]
-            dependencies = self._folder / _digest(theirs)
-            if not dependencies.exists():
-                shutil.rmtree(self._folder, ignore_errors=True)
-                archive.extractall(dependencies, theirs)
-            archive.extractall(application, ours)
-        return application, dependencies
+        application.mkdir(parents=True)
+        for name in CARRIED:
+            (application / name).symlink_to(CHECKOUT / name)
+        return application
+
+    def _dependencies(self) -> Path:
+        """The dependencies of the last build, unpacked again only when they changed."""
+        with zipfile.ZipFile(self._home.build / build.PACKAGE) as archive:
+            entries = [e for e in archive.infolist() if not e.filename.startswith((*CARRIED, "__pycache__/app."))]
+            unpacked = self._folder / _digest(entries)
+            if not unpacked.exists():
+                for former in self._folder.glob("dependencies-*"):
+                    shutil.rmtree(former)
+                archive.extractall(unpacked, entries)
+        return unpacked
 
 
 class _Sources(DefaultFilter):
@@ -169,4 +177,4 @@ def _digest(entries: Iterable[zipfile.ZipInfo]) -> str:
     digest = hashlib.sha256()
     for entry in entries:
         digest.update(f"{entry.filename} {entry.CRC}\n".encode())
-    return digest.hexdigest()[:16]
+    return f"dependencies-{digest.hexdigest()[:16]}"

@@ -46,7 +46,7 @@ class Server:
         for stopping in _STOPPING:
             asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
         origins = self._origins()
-        server = _Uvicorn(_configuration(FrontDoor(origins)))
+        server = _Uvicorn(configuration(FrontDoor(origins)))
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]))
             serving.add_done_callback(lambda _: stop.set())
@@ -121,7 +121,8 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _configuration(front_door: FrontDoor) -> uvicorn.Config:
+def configuration(front_door: FrontDoor) -> uvicorn.Config:
+    """How uvicorn serves the front door: adding nothing to what passes."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         front_door.application(),
