@@ -83,9 +83,9 @@ class FrontDoor:
         """What is here, for a person who opens the address in a browser."""
         return await self._page(lambda document: pages.welcome(document, self.origins.people))
 
-    async def docs(self, _request: Request) -> Response:
+    async def docs(self, request: Request) -> Response:
         """The API's documentation, rendered from its OpenAPI document."""
-        return await self._page(pages.docs)
+        return await self._page(lambda document: pages.docs(document, f"{request.base_url}api"))
 
     async def api(self, request: Request) -> Response:
         """The HTTP API; its stage is called `api`, so that the path needs no change."""

@@ -30,6 +30,8 @@ _LIMITS = {
     "maxItems": "at most {} items",
     "pattern": "matches {}",
 }
+# What the shell puts into a header of an example.
+_HEADERS = {"if-match": "$ETAG", "idempotency-key": "$(uuidgen)"}
 _DEPTH = 6
 
 
@@ -74,15 +76,11 @@ def words(document: Document, schema: Schema) -> str:
         if union in schema:
             return " or ".join(words(document, option) for option in schema[union])
     if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"])
-    kind = schema.get("type", "any")
-    text = " or ".join(kind) if isinstance(kind, list) else str(kind)
-    if "items" in schema:
-        text = f"{text} of {words(document, schema['items'])}"
-    if "format" in schema:
-        text = f"{text} ({schema['format']})"
-    limits = [phrase.format(schema[key]) for key, phrase in _LIMITS.items() if key in schema]
-    return ", ".join([text, *limits])
+        return "one of " + ", ".join("null" if value is None else str(value) for value in schema["enum"])
+    if schema.get("properties"):
+        return "{" + ", ".join(f"{key}: {words(document, inner)}" for key, inner in schema["properties"].items()) + "}"
+    limits = [phrase.format(schema[key]) for key, phrase in _LIMITS.items() if _says_something(schema, key)]
+    return ", ".join([_kind(document, schema), *limits])
 
 
 def example(document: Document, schema: Schema, depth: int = 0) -> Any:
@@ -101,16 +99,17 @@ def example(document: Document, schema: Schema, depth: int = 0) -> Any:
     return _example_of_type(document, schema, depth)
 
 
-def curl(document: Document, operation: Operation, origin: str = "http://localhost:8000/api") -> str:
-    """A command line that calls the operation; `$TOKEN` stands for an access token."""
+def curl(document: Document, operation: Operation, api: str) -> str:
+    """A command line that calls the operation below the URL `api`; `$TOKEN` stands for an access token."""
     path = operation.path.replace("{", "$").replace("}", "")
-    lines = [f'curl -X {operation.method} "{origin}{path}"']
+    method = "" if operation.method == "GET" else f"-X {operation.method} "
+    lines = [f'curl -i {method}"{api}{path}"']
     if operation.audience != "anyone":
         lines.append('-H "Authorization: Bearer $TOKEN"')
     for parameter in operation.parameters:
         if parameter.get("in") == "header" and parameter.get("required"):
-            header = f"{parameter['name']}: {example(document, parameter.get('schema', {}))}"
-            lines.append(f"-H {shlex.quote(header)}")
+            value = _HEADERS.get(parameter["name"].lower(), "$VALUE")
+            lines.append(f'-H "{parameter["name"]}: {value}"')
     if operation.body is not None:
         content = json.dumps(example(document, operation.body), ensure_ascii=False)
         lines += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(content)}"]
@@ -156,6 +155,20 @@ def _content_schema(holder: dict[str, Any]) -> Schema | None:
         schema: Schema = media_type.get("schema", {})
         return schema
     return None
+
+
+def _says_something(schema: Schema, limit: str) -> bool:
+    return limit in schema and not (limit in {"minLength", "minItems"} and schema[limit] == 0)
+
+
+def _kind(document: Document, schema: Schema) -> str:
+    kind = schema.get("type", "any")
+    text = " or ".join(kind) if isinstance(kind, list) else str(kind)
+    if "items" in schema:
+        text = f"{text} of {words(document, schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        text = f"{text} of {words(document, schema['additionalProperties'])}"
+    return f"{text} ({schema['format']})" if "format" in schema else text
 
 
 def _name(schema: Schema) -> str:

@@ -58,10 +58,10 @@ def welcome(document: Document, people: Iterable[str]) -> str:
     )
 
 
-def docs(document: Document) -> str:
-    """The documentation of every operation and every schema in `document`."""
+def docs(document: Document, api: str) -> str:
+    """The documentation of every operation and every schema in `document`; its examples call the URL `api`."""
     info = document.get("info", {})
-    operations = "".join(_operation(document, operation) for operation in openapi.operations(document))
+    operations = "".join(_operation(document, operation, api) for operation in openapi.operations(document))
     named = document.get("components", {}).get("schemas", {})
     return _layout(
         f"{info.get('title', 'API')}: documentation",
@@ -83,7 +83,7 @@ runs, <code>.venv/bin/python -m local logs</code> what the functions logged.</p>
     )
 
 
-def _operation(document: Document, operation: openapi.Operation) -> str:
+def _operation(document: Document, operation: openapi.Operation, api: str) -> str:
     parts = [
         f'<section id="{escape(operation.anchor)}"><span class="who">{escape(operation.audience)}</span>',
         f'<h3><span class="method">{operation.method}</span> {escape(operation.path)}</h3>',
@@ -91,7 +91,7 @@ def _operation(document: Document, operation: openapi.Operation) -> str:
         _parameters(document, operation.parameters),
         _request(document, operation),
         _responses(document, operation),
-        f"<h4>Example</h4><pre>{escape(openapi.curl(document, operation))}</pre></section>",
+        f"<h4>Example</h4><pre>{escape(openapi.curl(document, operation, api))}</pre></section>",
     ]
     return "".join(parts)
 

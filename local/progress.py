@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 
 
 class Problem(Exception):
@@ -43,7 +44,8 @@ class Progress:
         self._write(text)
 
     def _write(self, text: str) -> None:
-        with self._lock:
+        # A terminal that was closed must not keep the system from being stopped in good order.
+        with self._lock, suppress(OSError):
             print(text, flush=True)
 
     def _dim(self, text: str) -> str:

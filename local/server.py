@@ -20,7 +20,7 @@ from local.progress import Progress
 from local.reload import Reload
 from local.stacks import HTTP_API, Stacks
 
-_SNAPSHOT_EVERY = 60  # seconds
+_SNAPSHOT_EVERY = 300  # seconds; each one holds the emulator up for a tenth of a second
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

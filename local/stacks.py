@@ -77,6 +77,7 @@ class Stacks:
         key = deploy.upload_code(self.session, CODE_BUCKET, build / "package.zip")
         template = (build / "template.json").read_text()
         self._deploy(APPLICATION, template, {"CodeBucket": CODE_BUCKET, "CodeKey": key}, say)
+        self._forget_packages_but(key)
 
     def migrate(self) -> str:
         """Run the migrations as a release does, and return what they say. Raises Problem when they fail."""
@@ -124,6 +125,13 @@ class Stacks:
         key = f"templates/{sha256(template.encode()).hexdigest()}.json"
         self.session.client("s3").put_object(Bucket=CODE_BUCKET, Key=key, Body=template.encode())
         return f"{aws.endpoint(self._settings)}/{CODE_BUCKET}/{key}"
+
+    def _forget_packages_but(self, key: str) -> None:
+        """Remove what earlier deployments uploaded, or hot reload would fill the disk."""
+        client = self.session.client("s3")
+        kept = (entry["Key"] for entry in client.list_objects_v2(Bucket=CODE_BUCKET).get("Contents", []))
+        if former := [{"Key": name} for name in kept if name != key]:
+            client.delete_objects(Bucket=CODE_BUCKET, Delete={"Objects": former})
 
     def _write_secret(self, path: str, content: dict[str, Any]) -> str:
         client, name = self.session.client("secretsmanager"), f"{APP}/{LAPTOP}/{path}"

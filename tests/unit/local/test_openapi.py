@@ -63,6 +63,11 @@ def test_schemas_are_told_in_words() -> None:
         "state": "one of on, off",
         "when": "string or null (date-time)",
     }
+    inline = {
+        "type": "object",
+        "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Change"}}},
+    }
+    assert openapi.words(DOCUMENT, inline) == "{items: array of Change}"
 
 
 def test_schema_that_holds_itself_has_an_example() -> None:
@@ -75,16 +80,16 @@ def test_schema_that_holds_itself_has_an_example() -> None:
 def test_curl_command_is_quoted_for_the_shell() -> None:
     patch = list(openapi.operations(DOCUMENT))[1]
 
-    command = openapi.curl(DOCUMENT, patch)
+    command = openapi.curl(DOCUMENT, patch, "http://localhost:8000/api")
 
-    assert command.startswith('curl -X PATCH "http://localhost:8000/api/things/$id"')
+    assert command.startswith('curl -i -X PATCH "http://localhost:8000/api/things/$id"')
     assert '-H "Authorization: Bearer $TOKEN"' in command
-    assert "-H 'If-Match: text'" in command
+    assert '-H "If-Match: $ETAG"' in command
     assert """'"'"'s""" in command
 
 
 def test_page_escapes_what_the_document_says_and_links_named_schemas() -> None:
-    page = pages.docs(DOCUMENT)
+    page = pages.docs(DOCUMENT, "http://localhost:8000/api")
 
     assert "Shop &lt;1&gt;" in page
     assert "<1>" not in page
