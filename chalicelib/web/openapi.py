@@ -163,7 +163,7 @@ def _problem_statuses(endpoint: Endpoint) -> list[int]:
     if endpoint.idempotent:
         statuses |= {400, 409}
     if endpoint.conditional:
-        statuses |= {412, 428}
+        statuses |= {400, 412, 428}
     return sorted(statuses)
 
 
