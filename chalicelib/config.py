@@ -118,7 +118,7 @@ def read(env: Mapping[str, str]) -> Settings:
         allowed_origins=tuple(origin.strip() for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip()),
         rate_limits=_rate_limits(env.get("RATE_LIMITS") or DEFAULT_RATE_LIMITS, problems),
         database=_database(env, problems),
-        cache_url=env.get("CACHE_URL", ""),
+        cache_url=_cache_url(env, problems),
         user_pool_id=pool,
         user_pool_client_id=env.get("USER_POOL_CLIENT_ID", ""),
         token_issuer=issuer,
@@ -146,6 +146,14 @@ def _database(env: Mapping[str, str], problems: list[str]) -> Database:
         ca_file=env.get("DATABASE_CA_FILE", ""),
         pool_size=_integer(env, "DATABASE_POOL_SIZE", 1, problems),
     )
+
+
+def _cache_url(env: Mapping[str, str], problems: list[str]) -> str:
+    """The cache's URL; `none` says that there is none where the variable cannot be empty (an SSM parameter cannot)."""
+    url = env.get("CACHE_URL", "none") or "none"
+    if not url.startswith(("redis://", "rediss://")) and url != "none":
+        problems.append("CACHE_URL must be a redis:// or rediss:// URL, or none")
+    return "" if url == "none" else url
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:

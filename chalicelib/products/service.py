@@ -62,7 +62,7 @@ def change(caller: Caller, product_id: UUID, versions: Collection[int] | None, c
 
 
 def archive(caller: Caller, product_id: UUID, versions: Collection[int] | None) -> None:
-    """Takes the product off the market for good; orders keep their lines. Raises as `change` does."""
+    """Takes the product off the market until it is changed back; orders keep their lines. Raises as `change` does."""
     change(caller, product_id, versions, {"status": ARCHIVED})
 
 

@@ -80,6 +80,18 @@ def test_all_wrong_settings_are_named_at_once() -> None:
     assert SECRET not in str(refusal.value)
 
 
+@pytest.mark.parametrize("value", ["", "none"])
+def test_a_stage_can_say_that_it_has_no_cache(value: str) -> None:
+    assert config.read({"CACHE_URL": value}).cache_url == ""
+
+
+def test_a_cache_url_of_another_kind_is_refused_without_being_shown() -> None:
+    with pytest.raises(ConfigurationError, match="CACHE_URL") as refusal:
+        config.read({"CACHE_URL": f"http://{SECRET}"})
+
+    assert SECRET not in str(refusal.value)
+
+
 def test_secrets_are_not_part_of_how_settings_look() -> None:
     settings = config.read(
         {"DATABASE_URL": f"postgresql://u:{SECRET}@h/d", "CACHE_URL": f"rediss://:{SECRET}@h:6379/0"}
