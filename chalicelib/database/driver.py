@@ -49,7 +49,10 @@ class Connection(pg8000.dbapi.Connection):  # type: ignore[misc]
 
     def __init__(self, host: str, port: int, *, connect_seconds: float, read_seconds: float, **kwargs: Any) -> None:
         self._begin_is_due = False
-        super().__init__(host=host, port=port, sock=_open(host, port, connect_seconds), **kwargs)
+        try:
+            super().__init__(host=host, port=port, sock=_open(host, port, connect_seconds), **kwargs)
+        except OSError as error:
+            raise pg8000.dbapi.InterfaceError("network error: no connection that can be trusted") from error
         self._usock.settimeout(read_seconds)
         self.autocommit = True
 
