@@ -24,6 +24,14 @@ DATABASE = "marketplace"
 OWNER = "marketplace_owner"
 APP = "marketplace_app"
 APP_TIMEOUTS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
+# Where a folder above is closed to others (root's own, a temporary one), the server keeps the one capability that lets
+# it through, rather than the folder being opened. The secure bit makes access(2), by which PostgreSQL looks for its own
+# program, heed that capability as every other call does.
+_PASS_CLOSED_FOLDERS = (
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=-all,+dac_override",
+    "--ambient-caps=-all,+dac_override",
+)
 
 
 @dataclass(frozen=True)
@@ -176,17 +184,17 @@ def _superuser(settings: Settings, database: str) -> Connection:
 def _unprivileged(arguments: list[str | Path], home: Home) -> list[str | Path]:
     """`arguments`, run as the user `nobody` when this process is root, which PostgreSQL refuses to run as.
 
-    The data stay in the home and no user is made. Where a folder above is closed to others, the server keeps the one
-    capability that lets it through, instead of the folder being opened.
+    The data stay in the home, and no user is made.
     """
     if os.geteuid() != 0:
         return arguments
     if (setpriv := shutil.which("setpriv")) is None:
         raise Problem("PostgreSQL does not run as root, and `setpriv` is missing.", "Run as an ordinary user instead.")
     user = pwd.getpwnam("nobody")
-    capabilities = "-all" if _others_may_pass(home.postgresql, program("postgres")) else "-all,+dac_override"
-    switch = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", f"--inh-caps={capabilities}"]
-    return [setpriv, *switch, f"--ambient-caps={capabilities}", *arguments]
+    switch = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    if not _others_may_pass(home.postgresql, program("postgres")):
+        switch += _PASS_CLOSED_FOLDERS
+    return [setpriv, *switch, *arguments]
 
 
 def _others_may_pass(*paths: Path) -> bool:
