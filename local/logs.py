@@ -15,6 +15,7 @@ from local.stacks import PREFIX, Stacks, running
 
 _PLATFORM = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 _SHOWN_APART = {"level", "message", "timestamp", "service", "location", "function_name", "xray_trace_id"}
+_LARGEST_PAGE = 10_000
 _CONTEXT = ("cold_start", "function_memory_size", "function_arn", "function_request_id", "sampling_rate")
 
 
@@ -26,13 +27,28 @@ def run(home: Home, arguments: Namespace) -> None:
     since = 0
     while True:
         for event, group in sorted(_events(stacks, groups, since), key=lambda found: found[0]["timestamp"]):
-            if (identity := (group, event["logStreamName"], event["timestamp"], event["message"])) not in seen:
+            if (identity := (group, *_identity(event))) not in seen:
                 seen.add(identity)
                 since = max(since, event["timestamp"] - 1000)
                 print(line(group.removeprefix(f"/aws/lambda/{PREFIX}"), event), flush=True)
         if not arguments.follow:
             return
         time.sleep(0.5)
+
+
+def events(client: Any, group: str, since: int = 0) -> Iterator[dict[str, Any]]:
+    """Every event of a log group from `since` (milliseconds since 1970) on, in order, each of them once.
+
+    The emulator answers with the oldest ten thousand and names no next page: it is asked again from the last one on.
+    """
+    seen: set[tuple[str, int, str]] = set()
+    while True:
+        page = client.filter_log_events(logGroupName=group, startTime=since)["events"]
+        news = [event for event in page if _identity(event) not in seen]
+        yield from news
+        if len(page) < _LARGEST_PAGE or not news:
+            return
+        seen, since = {_identity(event) for event in page}, page[-1]["timestamp"]
 
 
 def line(function: str, event: dict[str, Any]) -> str:
@@ -64,7 +80,11 @@ def _events(stacks: Stacks, groups: list[str], since: int) -> Iterator[tuple[dic
     client = stacks.session.client("logs")
     for group in groups:
         try:
-            for page in client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
-                yield from ((event, group) for event in page["events"] if not event["message"].startswith(_PLATFORM))
+            found = events(client, group, since)
+            yield from ((event, group) for event in found if not event["message"].startswith(_PLATFORM))
         except client.exceptions.ResourceNotFoundException:
             continue  # nothing was logged yet
+
+
+def _identity(event: dict[str, Any]) -> tuple[str, int, str]:
+    return event["logStreamName"], event["timestamp"], event["message"]

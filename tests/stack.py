@@ -18,7 +18,7 @@ import httpx
 import pytest
 from pg8000.native import Connection
 
-from local import aws, emulator, postgresql, valkey
+from local import aws, emulator, logs, postgresql, valkey
 from local.home import CHECKOUT, Home, Settings
 from local.people import People
 from local.processes import Processes
@@ -157,12 +157,7 @@ class Stack:
 
     def log_lines(self, function: str) -> list[str]:
         """The messages that a function (`api_handler`) logged so far, oldest first."""
-        pages = (
-            self.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(logGroupName=f"/aws/lambda/{PREFIX}{function}")
-        )
-        return [event["message"] for page in pages for event in page["events"]]
+        return [event["message"] for event in logs.events(self.client("logs"), f"/aws/lambda/{PREFIX}{function}")]
 
     def stop_postgresql(self) -> None:
         self._processes.stop(postgresql.NAME)
