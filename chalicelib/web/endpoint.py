@@ -89,6 +89,7 @@ class Endpoint:
     def _answer(self, request: Request, path_parameters: dict[str, str]) -> Response:
         headers: dict[str, str] = {}
         try:
+            headers |= self._vary()
             caller = identity.identify(request, self.audience)
             headers |= rate_limit.spend(self.rate_class, caller, source_address(request))
             return self._outcome(request, path_parameters, caller, headers)
@@ -166,7 +167,7 @@ class Endpoint:
         is_shared = self.cached_for and response.status_code in {200, 304} and "authorization" not in request.headers
         if is_shared:
             headers["Cache-Control"] = f"public, max-age=0, s-maxage={self.cached_for}"
-        return headers | self._vary()
+        return headers
 
     def _vary(self) -> dict[str, str]:
         """What else an answer depends on, for caches; the gateway adds the CORS headers themselves."""

@@ -128,6 +128,14 @@ def test_answers_vary_by_origin_where_origins_are_allowed(api: HttpApi) -> None:
         assert "vary" not in api.get("/health").headers
 
 
+def test_a_wrong_setting_is_a_problem_like_any_other(api: HttpApi) -> None:
+    with configured(RATE_LIMITS="nonsense"):
+        answer = api.send("GET", "/health")
+
+    assert (answer.status, answer.problem) == (500, "internal-error")
+    assert "RATE_LIMITS" not in answer.text
+
+
 def test_a_body_is_text_also_when_the_gateway_encoded_it() -> None:
     event = http_api_event("POST", "/products", route="/products") | {"body": "%%%", "isBase64Encoded": True}
 
