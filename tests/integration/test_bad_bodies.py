@@ -1,0 +1,132 @@
+"""Bad bodies over HTTP: each is refused with problem details, and good requests between them never notice."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+import app
+from chalicelib.web.endpoint import Endpoint
+from chalicelib.web.identity import Audience
+from local import openapi
+from tests.integration.actors import Actor, Api, a_key, path_of
+from tests.integration.corpus import BadBody, bad_bodies
+from tests.integration.problems import defects
+from tests.integration.test_identity import name_of
+
+WRITES = [route for route in app.app.endpoints if route.body is not None]
+REFUSALS = {400, 413, 415, 422}
+THINGS: dict[str, Callable[[Api, Actor], str]] = {
+    "product_id": lambda api, writer: str(writer.product().json()["id"]),
+    "user_id": lambda api, writer: known(api).id,
+}
+"""What the path parameters of a write name: something that the writer may change."""
+
+EVERY = 8
+"""After so many bad bodies comes a good request."""
+
+
+def corpus_for(route: Endpoint) -> list[BadBody]:
+    """The bad bodies of a route."""
+    return list(bad_bodies(sample_for(route)))
+
+
+def sample_for(route: Endpoint) -> dict[str, Any]:
+    """A body that the route accepts: the example of its own description."""
+    document = app.app.openapi()
+    operation = document["paths"][route.path][route.method.lower()]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    sample: dict[str, Any] = openapi.example(document, schema)
+    return sample
+
+
+def test_corpus_is_large_and_its_bodies_differ() -> None:
+    bodies = [
+        (route.path, route.method, body.content, str(body.headers)) for route in WRITES for body in corpus_for(route)
+    ]
+
+    assert len(set(bodies)) == len(bodies) >= 1000
+
+
+@pytest.mark.parametrize("route", WRITES, ids=name_of)
+def test_bad_bodies_are_refused_and_good_requests_between_them_succeed(api: Api, admin: Actor, route: Endpoint) -> None:
+    writer = admin if route.audience is Audience.ADMINS else api.person()
+    write = writing(api, writer, route)
+    is_unharmed = guarding(api, writer, route)
+    bodies = corpus_for(route)
+
+    with ThreadPoolExecutor(8) as threads:
+        refused, good = [], []
+        for batch in batches(bodies):
+            refused.append(threads.map(write, batch))
+            good.append(threads.submit(is_unharmed))
+        answers = list(itertools.chain.from_iterable(refused))
+        unharmed = [outcome.result() for outcome in good]
+
+    named = dict(zip([body.name for body in bodies], answers, strict=True))
+    assert {name: answer.status_code for name, answer in named.items() if answer.status_code not in REFUSALS} == {}
+    assert {name: defects(answer) for name, answer in named.items() if defects(answer)} == {}
+    assert Counter(unharmed) == {True: len(unharmed)}
+    assert is_unharmed()
+    sample = write(
+        BadBody("none", openapi.pretty(sample_for(route)).encode(), {"Content-Type": "application/JSON; charset=UTF-8"})
+    )
+    assert sample.status_code == route.status, sample.text
+
+
+def writing(api: Api, writer: Actor, route: Endpoint) -> Callable[[BadBody], httpx.Response]:
+    """Sends a body to the route, with everything but the body in order."""
+    path = route.path.format_map({name: make(api, writer) for name, make in THINGS.items() if name in route.path})
+    client = api.client(writer.token)
+    base = {"If-Match": "*"} if route.conditional else {}
+
+    def write(body: BadBody) -> httpx.Response:
+        key = a_key() if route.idempotent else {}
+        return client.request(route.method, path, content=body.content, headers=base | key | body.headers)
+
+    return write
+
+
+def guarding(api: Api, writer: Actor, route: Endpoint) -> Callable[[], bool]:
+    """Good requests, by somebody else and by the writer: whether each did exactly what it says."""
+    somebody = api.person()
+    profile, owned = writer.http.get("/me").json(), owned_by(writer)
+
+    def is_unharmed() -> bool:
+        listed = somebody.list_product(name=f"Good {uuid4().hex}")
+        return (
+            listed.status_code == 201
+            and somebody.http.get(path_of(listed)).json() == listed.json()
+            and somebody.http.get("/me").json()["id"] == somebody.id
+            and writer.http.get("/me").json() == profile
+            and owned_by(writer) == owned
+        )
+
+    return is_unharmed
+
+
+def owned_by(person: Actor) -> list[dict[str, Any]]:
+    """The person's newest products."""
+    answer = person.http.get("/me/products", params={"limit": 100})
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["items"])
+
+
+def known(api: Api) -> Actor:
+    """Somebody whom the admins can change."""
+    person = api.person()
+    person.http.get("/me").raise_for_status()
+    return person
+
+
+def batches(bodies: list[BadBody]) -> Iterator[list[BadBody]]:
+    """`bodies` in small portions."""
+    for start in range(0, len(bodies), EVERY):
+        yield bodies[start : start + EVERY]
