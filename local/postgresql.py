@@ -16,7 +16,7 @@ from pg8000.native import Connection, Error, identifier, literal
 
 from local.home import Home, Settings
 from local.ports import LOOPBACK
-from local.processes import Command, Processes, package_folder, wait_until
+from local.processes import Command, Processes, is_program, nobody_works_in, package_folder, wait_until
 from local.progress import Problem
 
 NAME = "postgresql"
@@ -70,6 +70,7 @@ def start(home: Home, settings: Settings, processes: Processes) -> None:
     """Start the server on its port, with the database and the roles in it. Returns when it answers."""
     if not (home.postgresql / "data").exists():
         _initialise(home, settings, processes)
+    _forget_killed_server(home)
     pid = processes.start(NAME, _server(home, settings.ports.postgresql))
     is_alive = partial(processes.is_running, NAME)
     wait_until(partial(_is_ready, home, pid), is_alive, "PostgreSQL", _log(home), patience=60)
@@ -135,6 +136,19 @@ def _initialise(home: Home, settings: Settings, processes: Processes) -> None:
     processes.run("initdb", Command(_unprivileged(arguments, home), _log(home), _environment()))
     secret.unlink()
     scratch.rename(home.postgresql / "data")
+
+
+def _forget_killed_server(home: Home) -> None:
+    """Remove the lock file of a server that was killed, once the last of its processes has gone.
+
+    PostgreSQL does so itself, unless the process id is still known: as a zombie that nobody waits for, which a
+    container's first process often does not, or as another program's.
+    """
+    data = home.postgresql / "data"
+    lock = data / "postmaster.pid"
+    if lock.exists() and not is_program(int(lock.read_text().split()[0]), "postgres"):
+        wait_until(partial(nobody_works_in, data), lambda: True, "PostgreSQL's recovery", _log(home), patience=30)
+        lock.unlink()
 
 
 def _server(home: Home, port: int) -> Command:

@@ -172,6 +172,20 @@ def wait_until(
         time.sleep(0.02)
 
 
+def is_program(pid: int, name: str) -> bool:
+    """Whether the process `pid` lives and runs the program called `name`."""
+    try:
+        process = psutil.Process(pid)
+        return bool(process.name() == name and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def nobody_works_in(folder: Path) -> bool:
+    """Whether no process has `folder` as its working directory."""
+    return all(process.info["cwd"] != str(folder) for process in psutil.process_iter(["cwd"]))
+
+
 def package_folder(package: str) -> Path:
     """Where an installed package keeps its files, found without importing it. Raises Problem when it is missing."""
     found = find_spec(package)

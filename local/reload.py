@@ -46,11 +46,14 @@ class Reload:
         Holds `deploying` while it does. What goes wrong is shown, and the last good version goes on.
         """
         folders = [CHECKOUT / name for name in FOLDERS if (CHECKOUT / name).exists()]
-        # An editor replaces the file it saves: the folder of `app.py` is watched, not the file.
-        await asyncio.gather(
-            self._watch(folders, _Sources(), built_at, deploying),
-            self._watch([CHECKOUT], _AppOnly(), built_at, deploying, recursive=False),
-        )
+        try:
+            # An editor replaces the file it saves: the folder of `app.py` is watched, not the file.
+            await asyncio.gather(
+                self._watch(folders, _Sources(), built_at, deploying),
+                self._watch([CHECKOUT], _AppOnly(), built_at, deploying, recursive=False),
+            )
+        except Exception as error:  # noqa: BLE001 - a machine may refuse to watch files; everything else works
+            self._progress.say("reload", f"is off, because files cannot be watched: {error}")
 
     async def _watch(
         self, paths: list[Path], sources: _Sources, built_at: float, deploying: asyncio.Lock, *, recursive: bool = True
@@ -156,8 +159,10 @@ class _Sources(DefaultFilter):
     def saved_since(self, moment: float, folders: Iterable[Path]) -> Iterator[Path]:
         """The files in `folders` that changed after `moment` (seconds since 1970)."""
         if moment < math.inf:
-            candidates = (path for folder in folders for path in self._files(folder) if path.stat().st_mtime > moment)
-            yield from (path for path in candidates if self(Change.modified, str(path)))
+            candidates = (path for folder in folders for path in self._files(folder))
+            yield from (
+                p for p in candidates if self(Change.modified, str(p)) and p.exists() and p.stat().st_mtime > moment
+            )
 
     def _files(self, folder: Path) -> Iterable[Path]:
         return folder.rglob("*")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from local.home import Home
-from local.processes import Command, Processes, wait_until
+from local.processes import Command, Processes, is_program, nobody_works_in, wait_until
 from local.progress import Problem
 
 SLEEP = "import time; time.sleep(60)"
@@ -107,3 +107,17 @@ def test_service_that_ends_while_it_starts_is_told_with_its_log(home: Home) -> N
         wait_until(lambda: False, lambda: processes.is_running("valkey"), "Valkey", home.folder / "log", patience=10)
 
     assert "bad option" in ended.value.what
+
+
+def test_killed_process_that_nobody_waited_for_counts_as_gone(home: Home) -> None:
+    child = subprocess.Popen([sys.executable, "-c", SLEEP], cwd=home.folder)
+    name = psutil.Process(child.pid).name()
+    assert is_program(child.pid, name)
+    assert not nobody_works_in(home.folder)
+
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert not is_program(child.pid, name)
+    assert nobody_works_in(home.folder)
+    child.wait()
