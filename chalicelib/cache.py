@@ -81,34 +81,40 @@ def attempt(work: Callable[[Any], Result]) -> Result | Missing:
 
     try:
         return work(_client())
+    except redis.ResponseError as error:
+        logger.warning("cache entry not usable", extra={"reason": type(error).__name__})
     except redis.RedisError as error:
         _breaker.trip()
-        count("CacheFailures")
         logger.warning("cache not available", extra={"reason": type(error).__name__})
-        return MISS
+    count("CacheFailures")
+    return MISS
 
 
-def get_or_load(key: str, load: Callable[[], Any], lifetime: Lifetime) -> Any:
-    """The JSON value cached under `key`, or what `load()` returns, cached for the next caller.
+def get_or_load(
+    key: str, load: Callable[[], Any], lifetime: Lifetime, decode: Callable[[Any], Any] = lambda value: value
+) -> Any:
+    """The JSON value cached under `key`, or what `load()` returns, cached for the next caller; as `decode` reads it.
 
-    Any JSON value can be cached, None and empty ones too. Only one caller at a time loads; others wait for it briefly
-    or go on with the old value, and load themselves when that does not help.
+    Any JSON value can be cached, None and empty ones too; one that `decode` cannot read (another release wrote it) is a
+    miss. Only one caller at a time loads; others wait for it briefly or go on with the old value, and load themselves
+    when that does not help.
     """
-    raw = _get(key)
-    value, is_fresh = _decoded(raw)
+    value, is_fresh = _decoded(_get(key), decode)
     if is_fresh:
         count("CacheHits")
         return value
-    if not _takes_the_load(key):
-        if value is not MISS:
-            return value
-        value = _await_value(key)
-        if value is not MISS:
-            return value
+    is_ours, raw = _claim_load(key)
+    value, is_fresh = _decoded(raw, decode)
+    if is_ours and is_fresh:
+        _release_load(key)
+    if not is_ours and value is MISS:
+        value = _await_value(key, decode)
+    if is_fresh or (not is_ours and value is not MISS):
+        return value
     count("CacheMisses")
     loaded = load()
     _store(key, loaded, lifetime, seen=raw)
-    return loaded
+    return decode(loaded)
 
 
 def invalidate(*keys: str) -> None:
@@ -129,26 +135,42 @@ def _get(key: str) -> bytes | Missing | None:
     return found
 
 
-def _decoded(raw: bytes | Missing | None) -> tuple[Any, bool]:
+def _decoded(raw: bytes | Missing | None, decode: Callable[[Any], Any]) -> tuple[Any, bool]:
     """The value and whether it is fresh; whatever is not one of ours counts as a miss."""
     if not isinstance(raw, bytes) or raw.startswith(b"gone:"):
         return MISS, False
     try:
         entry = json.loads(raw)
-        return entry["value"], time.time() < entry["soft"]
-    except (ValueError, KeyError, TypeError):
+        return decode(entry["value"]), time.time() < entry["soft"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return MISS, False
 
 
-def _takes_the_load(key: str) -> bool:
-    taken = attempt(lambda client: client.set(f"{key}:loading", 1, nx=True, px=LOAD_LOCK_MILLISECONDS))
-    return taken is MISS or bool(taken)
+def _claim_load(key: str) -> tuple[bool, bytes | Missing | None]:
+    """Whether the load is this caller's to do, and the entry as it is now: somebody may just have loaded it."""
+
+    def claim(client: Any) -> Any:
+        pipeline = client.pipeline(transaction=False)
+        pipeline.set(_lock(key), 1, nx=True, px=LOAD_LOCK_MILLISECONDS)
+        pipeline.get(key)
+        return pipeline.execute()
+
+    outcome = attempt(claim)
+    return (True, MISS) if isinstance(outcome, Missing) else (bool(outcome[0]), outcome[1])
 
 
-def _await_value(key: str) -> Any:
+def _release_load(key: str) -> None:
+    attempt(lambda client: client.delete(_lock(key)))
+
+
+def _lock(key: str) -> str:
+    return f"{key}:loading"
+
+
+def _await_value(key: str, decode: Callable[[Any], Any]) -> Any:
     for _ in range(WAITS):
         time.sleep(WAIT_SECONDS)
-        value, _ = _decoded(_get(key))
+        value, _ = _decoded(_get(key), decode)
         if value is not MISS:
             return value
     return MISS
@@ -163,7 +185,7 @@ def _store(key: str, value: Any, lifetime: Lifetime, *, seen: bytes | Missing | 
 
     def put(client: Any) -> None:
         client.eval(_STORE, 1, key, seen or b"", entry, int(lifetime.hard * jitter * 1000))
-        client.delete(f"{key}:loading")
+        client.delete(_lock(key))
 
     attempt(put)
 

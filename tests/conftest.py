@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from chalicelib import cache
 from tests.clock import Clock
 from tests.environment import configured
-from tests.gateway import HttpApi
 from tests.identity_provider import IdentityProvider
 from tests.log_lines import LogLines
 from tests.services import Aws, Services, running
@@ -49,16 +49,14 @@ def provider() -> Iterator[IdentityProvider]:
 
 @pytest.fixture(scope="module")
 def environment(services: Services, aws: Aws, provider: IdentityProvider) -> Iterator[dict[str, str]]:
-    """An execution environment of the API function, with everything it depends on; yields its variables."""
+    """An execution environment of the API function, with everything it depends on; yields its variables.
+
+    It waits longer for Valkey than in production, so that a busy machine is not taken for an outage.
+    """
     variables = provider.settings | services.settings | aws.settings
-    with configured(**variables):
+    with configured(**variables), pytest.MonkeyPatch.context() as patient:
+        patient.setattr(cache, "TIMEOUT_SECONDS", 10)
         yield variables
-
-
-@pytest.fixture
-def api(environment: dict[str, str], provider: IdentityProvider) -> HttpApi:
-    """The API, behind a gateway of this process."""
-    return HttpApi(provider)
 
 
 @pytest.fixture

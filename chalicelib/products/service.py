@@ -42,10 +42,9 @@ def create(caller: Caller, product: Mapping[str, Any]) -> Product:
 
 def read(viewer: Caller | None, product_id: UUID) -> Product:
     """The product: a public one to everybody, another one to its seller and to staff. Raises `ProductNotFound`."""
-    public = cache.get_or_load(_key(product_id), lambda: _public(product_id), CACHED)
-    if public is not None:
-        return product_from_json(public)
-    found = repository.find(product_id, viewer) if viewer else None
+    found: Product | None = cache.get_or_load(_key(product_id), lambda: _public(product_id), CACHED, _from_cache)
+    if found is None and viewer is not None:
+        found = repository.find(product_id, viewer)
     if found is None:
         raise ProductNotFound("There is no such product.")
     return found
@@ -79,6 +78,10 @@ def search(query: Mapping[str, Any], page: PageRequest) -> Page[Product]:
 def _public(product_id: UUID) -> dict[str, Any] | None:
     found = repository.find(product_id, None)
     return None if found is None else found.to_json()
+
+
+def _from_cache(value: Mapping[str, Any] | None) -> Product | None:
+    return None if value is None else product_from_json(value)
 
 
 def _why_not(caller: Caller, product_id: UUID) -> Exception:

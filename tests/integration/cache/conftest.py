@@ -1,0 +1,7 @@
+"""Tests of the application in this process, over a real Valkey; the `api` here is that of this process."""
+
+from __future__ import annotations
+
+from tests.in_process import api
+
+__all__ = ["api"]
