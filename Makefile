@@ -37,7 +37,7 @@ bench: environments ## print how long the functions take to start and to answer
 requirements: environments ## pin the newest versions that the requirements*.in allow
 	for pinned in requirements requirements-dev local/requirements-emulator; do \
 		CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
-			--strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --output-file $$pinned.txt $$pinned.in \
+			--strip-extras --no-annotate --no-emit-options --output-file $$pinned.txt $$pinned.in \
 			|| exit 1; \
 	done
 
