@@ -17,7 +17,11 @@ SORTS = ("relevance", "newest", "price_asc", "price_desc")
 class NewProduct(Schema):
     """A product to list."""
 
-    sku = fields.String(required=True, validate=validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"))
+    sku = fields.String(
+        required=True,
+        validate=validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"),
+        metadata={"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+    )
     name = Text(required=True, maximum=200)
     description = Text(minimum=0, maximum=5000, lines=True, load_default="")
     price = price(required=True)
