@@ -28,6 +28,23 @@ def test_an_event_of_an_http_api_gets_the_method_and_the_route() -> None:
     assert adapted["pathParameters"] == {"product_id": "1"}
 
 
+@pytest.mark.parametrize(
+    ("stage", "raw", "path"),
+    [
+        ("api", "/api/products", "/api/products"),
+        ("api", "/products", "/api/products"),
+        ("api", "/api", "/api"),
+        ("api", "/apiary", "/api/apiary"),
+        ("$default", "/products", "/products"),
+    ],
+)
+def test_the_path_is_below_the_stage_whether_or_not_the_event_repeats_it(stage: str, raw: str, path: str) -> None:
+    event = http_api_event("GET", "/products")
+    event["requestContext"]["stage"] = stage
+
+    assert as_rest_event(event | {"rawPath": raw})["requestContext"]["path"] == path
+
+
 def test_the_catch_all_route_names_no_resource() -> None:
     assert as_rest_event(http_api_event("GET", "/nowhere"))["requestContext"]["resourcePath"] is None
 
