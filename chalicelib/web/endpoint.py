@@ -6,6 +6,7 @@ Chalice's own handlers would lose the problem details, the headers, or the answe
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from chalicelib.web.problems import Malformed, UnsupportedMediaType
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 NO_STORE = "no-store"
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -219,7 +222,7 @@ def _all_values(request: Request) -> dict[str, list[str]]:
 def _single_values(request: Request) -> dict[str, str]:
     """The query string's parameters. Raises `Invalid` for one that is given twice or holds what cannot be stored."""
     values = _all_values(request)
-    wrong = [name for name, given in values.items() if len(given) > 1 or not given[0].isprintable()]
+    wrong = [name for name, given in values.items() if len(given) > 1 or _CONTROLS.search(given[0])]
     if wrong:
         raise Invalid(
             "The query is not valid.", [Violation(f"/{name[:64]}", "Give it once, as text.") for name in wrong]

@@ -30,9 +30,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def catalogue(environment: dict[str, str], services: Services) -> tuple[Shop, Shop]:
+def catalogue(environment: dict[str, str]) -> tuple[Shop, Shop]:
     """Two shops whose products have much the same words."""
-    services.sql("TRUNCATE products CASCADE")
     return _shop(), _shop()
 
 
@@ -107,6 +106,25 @@ def test_a_product_is_found_in_spite_of_typing_errors(api: HttpApi, q: str) -> N
     seller = enrolled()
     wanted = listed(seller, name="Mechanical Keyboard", description="Clicky")
     listed(seller, name="Garden chair", description="Foldable")
+
+    assert _found(api, q=q, seller_id=seller.id) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("name", "q"),
+    [
+        ("机械\u3000键盘", "机械\u3000键盘"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("Familie \U0001f468\u200d\U0001f469", "familie \U0001f468\u200d\U0001f469"),
+        ("Prix 10\u00a0€", "prix 10\u00a0€"),
+        ("Straße", "straße"),
+        ("ÅNGSTRÖM", "a\u030angstro\u0308m"),
+    ],
+    ids=ascii,
+)
+def test_people_search_in_every_script(api: HttpApi, name: str, q: str) -> None:
+    seller = enrolled()
+    wanted = listed(seller, name=name)
 
     assert _found(api, q=q, seller_id=seller.id) == [wanted]
 
