@@ -105,19 +105,22 @@ def test_a_function_without_a_request_is_correlated_by_its_invocation(logs: LogL
 
 
 def test_what_was_counted_is_written_once_in_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
-    with configured(POWERTOOLS_METRICS_DISABLED="false", STAGE="dev"):
-        observability._metrics.cache_clear()
+    with configured(POWERTOOLS_METRICS_DISABLED="false"):
+        observability.count("CacheMisses")
+        observability.flush_metrics()
+        capsys.readouterr()
         observability.count("CacheHits")
         observability.count("CacheHits")
         observability.flush_metrics()
         observability.flush_metrics()
-        observability._metrics.cache_clear()
 
     (line,) = capsys.readouterr().out.splitlines()
     written = json.loads(line)
     assert written["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Marketplace"
     assert written["CacheHits"] == [1.0, 1.0]
-    assert written["stage"] == "dev"
+    assert written["service"] == "marketplace"
+    assert written["stage"] == "local"
+    assert "CacheMisses" not in written
 
 
 def test_without_a_trace_a_block_runs_as_if_nothing_was_there() -> None:

@@ -173,8 +173,9 @@ def test_an_entry_that_is_not_ours_locks_nobody_out_and_lets_nobody_else_in(
     environment: dict[str, str], valkey: redis.Redis
 ) -> None:
     nonsense, listed, somebody = (Caller(uuid4()) for _ in range(3))
-    valkey.set(f"rate:read:{nonsense.id}", "nonsense")
+    valkey.set(f"rate:read:{nonsense.id}", "nonsense", px=60_000)
     valkey.rpush(f"rate:read:{listed.id}", "x")
+    valkey.pexpire(f"rate:read:{listed.id}", 60_000)
 
     with _limited(environment, "read=1/3600,write=1/3600"):
         assert _spend(nonsense)
