@@ -87,7 +87,7 @@ def test_a_read_is_nothing_but_its_statement(log: StatementLog, api: HttpApi) ->
     "statement",
     [
         "SET search_path = public",
-        "set statement_timeout to 5",
+        "set statement_timeout to 60000",
         "RESET ALL",
         "DISCARD ALL",
         "PREPARE one AS SELECT 1",
