@@ -16,43 +16,31 @@ JSON = {"Content-Type": "application/json"}
 PLACE = "@@place@@"
 MEBIBYTE = 1024 * 1024
 
-SURROGATES = ('"\\ud800"', '"\\udfff"', '"\\udc00\\ud800"', '"a\\ud83d"')
-CONTROLS = (
-    '"\\u0000"',
-    '"a\\u0000b"',
-    '"a\\u0007b"',
-    '"\\u001b[31mred"',
-    '"a\\u007fb"',
-    '"a\\u0085b"',
-    '"x\\r\\nBcc:\\u000b a@b.example"',
+MALFORMED = (
+    *('"\\ud800"', '"\\udfff"', '"\\udc00\\ud800"', '"a\\ud83d"', '"\\u0000"', '"a\\u0000b"', "[" * 66 + "]" * 66),
+    *('{"a":' * 66 + "1" + "}" * 66, '{"a": 1, "a": 2}', "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "0.1e1000"),
+    *("9223372036854775808", "-9223372036854775809", "1" + "0" * 30, "9" * 4000, "9" * 5000, "-" + "9" * 5000),
+    *("undefined", "None", "True", "'x'", "01", "+1", ".5", "1.", "0x10", "1_000", '"\\x41"', '"\\u12"', '"a\nb"'),
+    *('"a\tb"', '"open', "/* x */ 1", "", "{", "[1,]", "{'a': 1}", "{a: 1}", '{"a": 1,}', '"a" "b"', "@", "`x`"),
 )
-DIRECTIONS = ('"a\\u202eb"', '"\\u2066a\\u2069"', '"a\\ufffe"', '"a\\uffff"')
-NUMBERS = (
-    "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "9223372036854775808", "-9223372036854775809", "1" + "0" * 30,
-    "9" * 4000, "9" * 5000, "-" + "9" * 5000, "1.5", "-1", "-0.0", "1e-400", "0.1e1000",
-)  # fmt: skip
-SYNTAX = (
-    "undefined", "None", "'x'", "01", "+1", ".5", "1.", "0x10", "1_000", '"\\x41"', '"\\u12"', '"a\nb"', '"a\tb"',
-    "True", '"open', "/* x */ 1", "", "{", "[1,]", "{'a': 1}", "{a: 1}", '{"a": 1,}', '"a" "b"', "@", "`x`",
-)  # fmt: skip
-SHAPES = ("null", "[]", '["x"]', '{"a": 1}', '{"a": 1, "a": 2}', "[" * 66 + "]" * 66, '{"a":' * 66 + "1" + "}" * 66)
-LONG = (
-    '"' + "x" * 100_000 + '"',
-    '"' + "a" * 50_000 + '!"',
-    '"' + "\U0001f600" * 5_001 + '"',
-    '"' + "é" * 20_000 + '"',
+"""What is not JSON, or JSON that two parsers may read differently, as a value."""
+
+CONTROLS = ("\\u0007", "\\u001b[31m", "\\u007f", "\\u0085", "\\r\\nBcc:\\u000b", "\\u202e", "\\u2066", "\\ufffe")
+LONG = ("x" * 100_000, "a" * 50_000 + "!", "\U0001f600" * 5_001, "é" * 20_000)
+INVALID = (
+    *("1.5", "-1", "-0.0", "1e-400", "null", "[]", '["x"]', '{"a": 1}'),
+    *(f'"a{control}b"' for control in CONTROLS),
+    *(f'"{text}"' for text in LONG),
 )
+"""JSON that is wrong in the place of any text, integer, flag or choice."""
 
-TOKENS = (*SURROGATES, *CONTROLS, *DIRECTIONS, *NUMBERS, *SYNTAX, *SHAPES, *LONG)
-"""JSON, and what is none, that is wrong in the place of any text, integer, flag or choice."""
-
-WRONG_FOR = {
+INVALID_FOR = {
     str: ("true", "0", "5"),
     int: ("true", "false", '"1"', '""', "1.0", "1e0"),
     bool: ("0", "1", '"true"', '"false"', '""', '"yes"'),
     dict: ("true", '"x"', "0", '[["amount", 1]]'),
 }
-"""What is wrong in the place of one kind of value."""
+"""JSON that is wrong in the place of one kind of value."""
 
 NOT_THE_CALLERS = (
     "id", "version", "created_at", "updated_at", "seller_id", "user_id", "email_verified", "is_admin", "cognito:groups",
@@ -64,53 +52,67 @@ NOT_THE_CALLERS = (
 
 @dataclass(frozen=True)
 class BadBody:
-    """Bytes to send, and the headers that belong to them."""
+    """Bytes to send, the headers that belong to them, and the statuses that are a fitting answer."""
 
     name: str
     content: bytes
     headers: dict[str, str]
+    fitting: frozenset[int]
 
 
 def bad_bodies(sample: dict[str, Any]) -> Iterator[BadBody]:
     """Bad bodies of every kind, made from the valid body `sample`."""
-    for kind, contents in {
-        "value": _values(sample),
-        "member": _members(sample),
-        "document": _documents(sample),
-        "encoding": _encodings(sample),
-        "size": _sizes(sample),
-        "truncated": _truncations(sample),
-    }.items():
+    kinds: dict[str, tuple[Iterator[bytes], set[int]]] = {
+        "malformed value": (_values(sample, MALFORMED), {400}),
+        "invalid value": (_values(sample, INVALID), {422}),
+        "value of another kind": (_values(sample, ()), {422}),
+        "member twice": (_doubled(sample), {400}),
+        "member of a false name": (_misnamed(sample), {400}),
+        "unknown member": (_unknown(sample), {422}),
+        "document": (_documents(sample), {400, 422}),
+        "encoding": (_encodings(sample), {400, 422}),
+        "size": (_sizes(sample), {413}),
+        "truncation": (_truncations(sample), {400}),
+    }
+    for kind, (contents, fitting) in kinds.items():
         for number, content in enumerate(contents):
-            yield BadBody(f"{kind} {number}: {content[:60]!r}", content, JSON)
+            yield BadBody(f"{kind} {number}: {content[:60]!r}", content, JSON, frozenset(fitting))
     for name, content, headers in _declarations(sample):
-        yield BadBody(f"declared as {name}", content, headers)
+        yield BadBody(f"declared as {name}", content, headers, frozenset({415}))
 
 
-def _values(sample: dict[str, Any]) -> Iterator[bytes]:
-    """Every token in the place of every value, at every depth."""
+def _values(sample: dict[str, Any], tokens: tuple[str, ...]) -> Iterator[bytes]:
+    """Every token in the place of every value, at every depth; without tokens, those that are wrong for its kind."""
     for path, value in _places(sample):
-        for token in (*TOKENS, *WRONG_FOR[type(value)]):
-            yield json.dumps(_replaced(sample, path, PLACE)).replace(f'"{PLACE}"', token).encode()
+        for token in tokens or INVALID_FOR[type(value)]:
+            yield _with_text(sample, path, token)
 
 
-def _members(sample: dict[str, Any]) -> Iterator[bytes]:
-    """Members that are twice there, that nobody asked for, or that are missing their name."""
-    whole = json.dumps(sample)
-    for name, value in sample.items():
-        twice = json.dumps({name: value})[1:-1]
-        yield f"{whole[:-1]}, {twice}}}".encode()
-        yield f"{{{twice}, {whole[1:]}".encode()
-    for path, value in _places(sample):
+def _doubled(sample: dict[str, Any]) -> Iterator[bytes]:
+    """Members that are there twice, at every depth."""
+    for path, value in [((), sample), *_places(sample)]:
         if isinstance(value, dict):
             inner = json.dumps(value)
-            doubled = f"{inner[:-1]}, {inner[1:-1]}}}"
-            yield json.dumps(_replaced(sample, path, PLACE)).replace(f'"{PLACE}"', doubled).encode()
-            yield json.dumps(_replaced(sample, (*path, CANARY), 1)).encode()
+            for name in value:
+                again = json.dumps({name: value[name]})[1:-1]
+                yield _with_text(sample, path, f"{inner[:-1]}, {again}}}")
+                yield _with_text(sample, path, f"{{{again}, {inner[1:]}")
+
+
+def _misnamed(sample: dict[str, Any]) -> Iterator[bytes]:
+    """Members whose name is no text, or no text that can be stored."""
+    whole = json.dumps(sample)
+    for name in ('"\\ud800"', '"\\u0000"', "name", "1", "null", "'x'", ""):
+        yield f"{whole[:-1]}, {name}: 1}}".encode()
+
+
+def _unknown(sample: dict[str, Any]) -> Iterator[bytes]:
+    """Members that nobody asked for, at every depth."""
     for name in NOT_THE_CALLERS:
         yield json.dumps(sample | {name: CANARY}).encode()
-    for name in ('"\\ud800"', '"\\u0000"', "name", "1", "null"):
-        yield f"{whole[:-1]}, {name}: 1}}".encode()
+    for path, value in _places(sample):
+        if isinstance(value, dict):
+            yield json.dumps(_replaced(sample, (*path, CANARY), 1)).encode()
 
 
 def _documents(sample: dict[str, Any]) -> Iterator[bytes]:
@@ -191,6 +193,13 @@ def _places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield (*path, name), inner
         if isinstance(inner, dict):
             yield from _places(inner, (*path, name))
+
+
+def _with_text(sample: dict[str, Any], path: tuple[str, ...], text: str) -> bytes:
+    """The sample as JSON, with `text` as it is where `path` leads."""
+    if not path:
+        return text.encode()
+    return json.dumps(_replaced(sample, path, PLACE)).replace(f'"{PLACE}"', text).encode()
 
 
 def _replaced(sample: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -113,8 +113,9 @@ def test_limit_lets_the_caller_in_again(stack: Stack, api: Api) -> None:
 @contextmanager
 def limited(stack: Stack, limits: str) -> Iterator[None]:
     """The API has other limits. Counts are kept by the moment when they are used up, so they do not outlive these."""
-    with environment(stack, "api_handler", RATE_LIMITS=limits):
-        yield
-    with Redis.from_url(stack.cache_url) as cache:
-        for key in cache.scan_iter("rate:*"):
-            cache.delete(key)
+    with environment(stack, "api_handler", RATE_LIMITS=limits), Redis.from_url(stack.cache_url) as cache:
+        try:
+            yield
+        finally:
+            for key in cache.scan_iter("rate:*"):
+                cache.delete(key)
