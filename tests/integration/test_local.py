@@ -93,7 +93,8 @@ def test_busy_port_is_named_with_its_owner_and_nothing_is_left(stack: Stack, tmp
 def test_every_listener_is_on_the_loopback_address(stack: Stack, stack_process: Running) -> None:
     httpx.get(f"{stack.api}/products").raise_for_status()
 
-    found = listeners(family(stack_process.pid))
+    restarted = [psutil.Process(pid) for pid in Processes(Home(stack_process.home)).running().values()]
+    found = listeners([*family(stack_process.pid), *restarted])
 
     ports = stack.settings.ports
     assert {port for _, port in found} >= {ports.front_door, ports.postgresql, ports.valkey, ports.emulator}
