@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import StatementError
 
 import app
 from chalicelib import database
@@ -106,6 +107,15 @@ def test_a_value_that_cannot_be_sent_is_not_in_the_log(api: HttpApi, person: Per
         database.read(fails)
 
     assert CANARY not in logs.text
+
+
+def test_a_statement_that_was_not_even_sent_does_not_say_what_it_held(environment: dict[str, str]) -> None:
+    statement = text("SELECT CAST(:one AS text), CAST(:other AS text)")
+
+    with pytest.raises(StatementError, match="other") as failure:
+        database.read(lambda: database.connection().execute(statement, {"one": CANARY}))
+
+    assert CANARY not in str(failure.value)
 
 
 def test_a_registration_is_refused_and_confirmed_without_a_word_about_who(

@@ -177,6 +177,21 @@ def test_a_commit_whose_answer_is_lost_is_unavailable_and_safe_to_repeat(
     assert services.sql("SELECT count(*) FROM products WHERE seller_id = :id", id=str(seller.id)) == [[1]]
 
 
+def test_a_commit_whose_answer_is_lost_is_not_repeated_here(wire: Proxy, services: Services) -> None:
+    person_id, runs = uuid4(), []
+
+    def work() -> None:
+        runs.append(1)
+        repository.add(person_id, "x@example.com", "users")
+
+    wire.cut_after = b"commit"
+    with pytest.raises(Unavailable):
+        database.write(work)
+
+    assert len(runs) == 1
+    assert _is_stored(services, person_id)
+
+
 @pytest.mark.parametrize("path", ["/me", "/products"])
 def test_a_database_that_is_gone_is_unavailable(wire: Proxy, api: HttpApi, path: str) -> None:
     person = enrolled()

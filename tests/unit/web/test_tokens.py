@@ -258,6 +258,15 @@ def test_a_new_key_of_the_pool_is_accepted_after_a_minute_at_the_latest(pool: Id
     tokens.verify(rotated)
 
 
+@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
+def test_rs256_is_the_one_algorithm_whatever_the_key_set_says(pool: IdentityProvider, algorithm: str) -> None:
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(pool.key.public_key(), as_dict=True)
+    keys = {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": algorithm}]}
+    pool.answer_with = lambda: (200, json.dumps(keys).encode())
+
+    _refused(jwt.encode(pool.claims(PERSON), pool.key, algorithm, {"kid": KEY_ID}))
+
+
 def test_a_key_that_the_pool_withdrew_is_forgotten(pool: IdentityProvider, clock: Clock) -> None:
     tokens.verify(pool.token(PERSON))
     public = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key("rotated").public_key(), as_dict=True)
