@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 OURS = (
     "ALLOWED_ORIGINS", "AWS_CHALICE_CLI_MODE", "AWS_ENDPOINT_URL", "AWS_LAMBDA_FUNCTION_NAME", "AWS_PROFILE",
@@ -41,6 +45,15 @@ def configured(**variables: str) -> Iterator[None]:
         forget()
         os.environ.clear()
         os.environ.update(before)
+
+
+def run_python(code: str, **variables: str) -> str:
+    """What `code` prints in a fresh interpreter, in the project's folder and with these variables alone."""
+    environment = {"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path), "LOG_LEVEL": "CRITICAL", **variables}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
 
 
 def forget() -> None:

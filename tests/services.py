@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ def running(folder: Path) -> Iterator[Services]:
             yield services
         finally:
             processes.stop_all()
+            shutil.rmtree(home.postgresql, ignore_errors=True)
 
 
 class Aws:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.environment import run_python
+
 HEAVY = {"alembic", "apispec", "aws_xray_sdk", "boto3", "botocore.session", "jwt", "pg8000", "redis", "sqlalchemy"}
 SIGN_UP = {"request": {"userAttributes": {"email": "person@example.com"}}, "response": {}}
 REFUSED = {"request": {"userAttributes": {"email": "person@mailinator.com"}}, "response": {}}
@@ -67,14 +65,4 @@ def test_the_check_itself_notices_a_heavy_import() -> None:
 def _loaded_by(code: str, **variables: str) -> set[str]:
     """The heavy packages in `sys.modules` of a fresh interpreter that ran `code`."""
     report = "\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
-    process = subprocess.run(
-        [sys.executable, "-c", code + report],
-        cwd=ROOT,
-        env={"PATH": "", "LOG_LEVEL": "CRITICAL", **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert process.returncode == 0, process.stderr
-    return HEAVY & set(json.loads(process.stdout.splitlines()[-1]))
+    return HEAVY & set(json.loads(run_python(code + report, **variables).splitlines()[-1]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,7 +14,7 @@ import pytest
 import app
 from chalicelib.database import migrations
 from local.postgresql import Login
-from tests.environment import configured
+from tests.environment import configured, run_python
 from tests.services import Services
 
 HEAD = max(path.stem.partition("_")[0] for path in (migrations.LOCATION / "versions").glob("[0-9]*.py"))
@@ -82,16 +80,7 @@ def test_a_package_without_migrations_says_so(empty: Login, tmp_path: Path, monk
 def _migrate_in_a_process(login: Login) -> str:
     """Alembic keeps what it works on in globals, so that the second release is a process of its own."""
     code = "import app; print(app.migrate({}, None)['to'])"
-    environment = {"DATABASE_URL": login.url(), "DATABASE_TLS": "disable", "LOG_LEVEL": "CRITICAL", "PATH": ""}
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=migrations.LOCATION.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.strip()
+    return run_python(code, DATABASE_URL=login.url(), DATABASE_TLS="disable")
 
 
 def _tables(login: Login) -> set[str]:
