@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -185,6 +186,23 @@ def test_admin_cannot_change_the_own_account(stack: Stack, api: Api, change: dic
     assert kind_of(answer, 409) == "own-account"
     assert in_cognito(stack, myself) == ({"users", "admins"}, True)
     assert in_database(stack, myself) == ("admins", False)
+
+
+@pytest.mark.parametrize("change", [{"role": "users"}, {"disabled": True}])
+def test_of_two_admins_who_remove_each_other_at_once_one_stays(stack: Stack, api: Api, change: dict[str, Any]) -> None:
+    for _ in range(3):
+        first, second = known_person(api, "admins"), known_person(api, "admins")
+
+        answers = at_once(
+            partial(first.http.patch, f"/admin/users/{second.id}", json=change),
+            partial(second.http.patch, f"/admin/users/{first.id}", json=change),
+        )
+
+        assert statuses(answers) == [200, 403]
+        assert sorted(in_database(stack, admin) == ("admins", False) for admin in (first, second)) == [False, True]
+        assert sorted(in_cognito(stack, admin) == ({"users", "admins"}, True) for admin in (first, second)) == [
+            False, True
+        ]  # fmt: skip
 
 
 def test_unknown_person_is_not_found(admin: Actor) -> None:
