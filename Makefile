@@ -1,6 +1,6 @@
 # Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help environments run test test-unit check format package bench requirements clean
+.PHONY: help environments run test test-unit check format package bench openapi requirements clean
 
 STAGE ?= dev
 FORMAT ?= cloudformation
@@ -33,6 +33,9 @@ package: environments ## build a stage's stack into build/STAGE (STAGE=dev, FORM
 
 bench: environments ## print how long the functions take to start and to answer
 	$(BIN)/python -m bench $(ARGUMENTS)
+
+openapi: environments ## write the OpenAPI document of the declared routes to docs/openapi.json
+	@UPDATE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
 
 requirements: environments ## pin the newest versions that the requirements*.in allow
 	for pinned in requirements requirements-dev local/requirements-emulator; do \

@@ -1,6 +1,6 @@
 """The OpenAPI document says what the routes declare, is the one in `docs/`, and is valid.
 
-`UPDATE_OPENAPI=1 pytest tests/contract/test_openapi.py` writes `docs/openapi.json` anew.
+`make openapi` writes `docs/openapi.json` anew.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def test_the_document_in_the_docs_is_the_one_that_is_generated() -> None:
     if os.environ.get("UPDATE_OPENAPI"):
         COMMITTED.write_text(written)
 
-    assert COMMITTED.read_text() == written, (
-        "run UPDATE_OPENAPI=1 pytest tests/contract/test_openapi.py and read the diff"
-    )
+    assert COMMITTED.read_text() == written, "run `make openapi` and read the diff"
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
