@@ -104,7 +104,7 @@ class Forger:
 
     def _unsigned(self) -> dict[str, str]:
         signature = self.token.rpartition(".")[2]
-        found = {}
+        found: dict[str, str] = {}
         for name in ("none", "None", "NONE", "nOnE", ""):
             unsigned = segments(self.header | {"alg": name}, self.claims)
             found |= {f"alg {name!r} unsigned": f"{unsigned}.", f"alg {name!r} signed": f"{unsigned}.{signature}"}
@@ -152,9 +152,11 @@ class Forger:
             f"RS256 with a key {name}": jwt.encode(self.claims, mine, "RS256", headers=header)
             for name, header in headers.items()
         }
-        for name, value in (("missing", None), ("a number", 1), ("a list", [kid]), ("an object", {"a": 1})):
-            header = {"alg": "RS256"} | ({} if value is None else {"kid": value})
-            unsigned = segments(header, self.claims)
+        unnamed: dict[str, dict[str, Any]] = {
+            "missing": {}, "a number": {"kid": 1}, "a list": {"kid": [kid]}, "an object": {"kid": {"a": 1}}
+        }  # fmt: skip
+        for name, header in unnamed.items():
+            unsigned = segments({"alg": "RS256"} | header, self.claims)
             signature = mine.sign(unsigned.encode(), padding.PKCS1v15(), hashes.SHA256())
             found[f"RS256 with a key whose name is {name}"] = f"{unsigned}.{encoded(signature)}"
         curve = ec.generate_private_key(ec.SECP256R1())

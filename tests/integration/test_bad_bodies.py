@@ -18,9 +18,8 @@ from local import openapi
 from tests.integration.actors import Actor, Api, a_key, path_of
 from tests.integration.corpus import BadBody, bad_bodies
 from tests.integration.problems import defects
-from tests.integration.test_identity import name_of
+from tests.integration.routes import WRITES, name_of
 
-WRITES = [route for route in app.app.endpoints if route.body is not None]
 THINGS: dict[str, Callable[[Api, Actor], str]] = {
     "product_id": lambda api, writer: str(writer.product().json()["id"]),
     "user_id": lambda api, writer: known(api).id,

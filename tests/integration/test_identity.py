@@ -8,23 +8,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
-import app
 from chalicelib.web.endpoint import Endpoint
-from chalicelib.web.identity import Audience
+from tests.integration import routes
 from tests.integration.actors import Actor, Api, path_of
 from tests.integration.forgeries import Forger, Forgery
 from tests.integration.problems import defects, kind_of
 from tests.stack import Stack
-
-PROTECTED = [route for route in app.app.endpoints if route.audience in {Audience.SIGNED_IN, Audience.ADMINS}]
-ADMIN_ROUTES = [route for route in PROTECTED if route.audience is Audience.ADMINS]
-VISITOR_ROUTES = [route for route in app.app.endpoints if route.audience is Audience.VISITORS]
-OPEN_ROUTES = [route for route in app.app.endpoints if route.audience is Audience.ANYONE]
-
-
-def name_of(route: Endpoint) -> str:
-    """`PATCH /products/{product_id}`."""
-    return f"{route.method} {route.path}"
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +38,10 @@ def test_token_that_the_forger_leaves_as_it_was_opens_every_door(api: Api, forge
     assert {client.get(path).status_code for path in ("/me", "/admin/users", "/health/dependencies")} == {200}
 
 
-@pytest.mark.parametrize("route", PROTECTED + VISITOR_ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", routes.PROTECTED + routes.VISITORS, ids=routes.name_of)
 def test_forged_token_is_unauthorized(api: Api, forgeries: list[Forgery], route: Endpoint) -> None:
     client = api.client()
-    tried = [forgery for forgery in forgeries if forgery.headers or route not in VISITOR_ROUTES]
+    tried = [forgery for forgery in forgeries if forgery.headers or route not in routes.VISITORS]
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda forgery: request(client, route, forgery.headers), tried))
@@ -68,9 +57,8 @@ def test_forged_token_is_unauthorized(api: Api, forgeries: list[Forgery], route:
     assert {answer.headers["www-authenticate"] for answer in from_the_application} <= {"Bearer"}
 
 
-@pytest.mark.parametrize("route", VISITOR_ROUTES, ids=name_of)
 def test_bad_token_is_refused_where_no_token_is_needed_but_one_is_understood(
-    visitor: httpx.Client, seller: Actor, forger: Forger, route: Endpoint
+    visitor: httpx.Client, seller: Actor, forger: Forger
 ) -> None:
     path = path_of(seller.product())
 
@@ -81,14 +69,14 @@ def test_bad_token_is_refused_where_no_token_is_needed_but_one_is_understood(
     assert kind_of(forged, 401) == "unauthenticated"
 
 
-@pytest.mark.parametrize("route", ADMIN_ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", routes.ADMINS, ids=routes.name_of)
 def test_people_who_are_no_admins_are_forbidden_on_admin_routes(
     buyer: Actor, seller: Actor, moderator: Actor, route: Endpoint
 ) -> None:
     assert [request(person.http, route).status_code for person in (buyer, seller, moderator)] == [403] * 3
 
 
-@pytest.mark.parametrize("route", OPEN_ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", routes.OPEN, ids=routes.name_of)
 def test_open_route_answers_anybody(visitor: httpx.Client, route: Endpoint) -> None:
     assert request(visitor, route).status_code == 200
 
@@ -128,7 +116,7 @@ def test_published_description_has_every_route_with_its_audience(visitor: httpx.
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
-    assert described == {(route.method, route.path): route.audience.value for route in app.app.endpoints}
+    assert described == {(route.method, route.path): route.audience.value for route in routes.ROUTES}
 
 
 def request(client: httpx.Client, route: Endpoint, headers: dict[str, str] | None = None) -> httpx.Response:
