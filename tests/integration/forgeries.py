@@ -156,7 +156,7 @@ class Forger:
             "missing": {}, "a number": {"kid": 1}, "a list": {"kid": [kid]}, "an object": {"kid": {"a": 1}}
         }  # fmt: skip
         for name, named in unnamed.items():
-            unsigned = segments({"alg": "RS256"} | named, self.claims)
+            unsigned = segments({"alg": "RS256", **named}, self.claims)
             signature = mine.sign(unsigned.encode(), padding.PKCS1v15(), hashes.SHA256())
             found[f"RS256 with a key whose name is {name}"] = f"{unsigned}.{encoded(signature)}"
         curve = ec.generate_private_key(ec.SECP256R1())
