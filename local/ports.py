@@ -18,7 +18,8 @@ def bind(port: int, what: str, option: str) -> socket.socket:
     `what` and `option` name the service and the command-line option in the message when the port is busy.
     Raises Problem with the owner's process id when that is known.
     """
-    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With its protocol named, asyncio turns Nagle's algorithm off on what it accepts: 40 ms less for each answer.
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # A listener on every address of the machine does not keep us from binding, so it has to be looked for.
     is_busy = port != 0 and is_open(port)

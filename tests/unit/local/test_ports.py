@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 
@@ -41,3 +42,21 @@ def test_remembered_port_is_taken_again_when_any_will_do() -> None:
 def test_remembered_port_that_is_busy_is_replaced() -> None:
     with listening() as other, reserve(0, other.getsockname()[1], "Valkey", "--valkey-port") as held:
         assert held.getsockname()[1] != other.getsockname()[1]
+
+
+def test_answers_on_a_reserved_port_are_not_held_back_by_nagle() -> None:
+    async def no_delay(held: socket.socket) -> int:
+        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            answered.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(answer, sock=held):
+            _, writer = await asyncio.open_connection(*held.getsockname())
+            writer.close()
+            return await answered
+
+    with reserve(0, 0, "the front door", "--port") as held:
+        assert asyncio.run(no_delay(held)) != 0
