@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,16 @@ from chalice.app import AuthRequest, AuthResponse, CognitoUserPoolAuthorizer
 
 from chalicelib import audit, config, database, health, products, users
 from chalicelib.audit.schemas import AuditEntryView, AuditQuery
+from chalicelib.caller import Caller
 from chalicelib.health.schemas import DependenciesView, HealthView
+from chalicelib.paging import PageRequest
 from chalicelib.products.schemas import NewProduct, OwnProducts, ProductChange, ProductSearch, ProductView
 from chalicelib.users.schemas import ProfileChange, ProfileView, UserChange, UserSearch, UserView
 from chalicelib.web import identity
 from chalicelib.web.application import Marketplace
 from chalicelib.web.identity import Audience
+
+Versions = Collection[int] | None
 
 app = Marketplace("marketplace")
 
@@ -41,7 +46,7 @@ def read_health() -> Any:
 
 
 @app.route("/health/dependencies", authorizer=admin_auth, returns=DependenciesView)
-def read_dependencies(caller: Any) -> Any:
+def read_dependencies(caller: Caller) -> Any:
     """Each dependency with its state and latency; 503 when a required one is down."""
     return health.dependencies(caller)
 
@@ -56,31 +61,31 @@ def read_openapi() -> Any:
 
 
 @app.route("/me", authorizer=signed_in, returns=ProfileView)
-def read_profile(caller: Any) -> Any:
+def read_profile(caller: Caller) -> Any:
     """The caller's own profile."""
     return users.profile(caller)
 
 
 @app.route("/me", methods=["PATCH"], authorizer=signed_in, body=ProfileChange, returns=ProfileView, conditional=True)
-def change_profile(caller: Any, versions: Any, body: Any) -> Any:
+def change_profile(caller: Caller, versions: Versions, body: dict[str, Any]) -> Any:
     """Changes the caller's name or notification preferences."""
     return users.change_profile(caller, versions, body)
 
 
 @app.route("/admin/users", authorizer=admin_auth, query=UserSearch, returns=UserView)
-def search_users(caller: Any, query: Any, page: Any) -> Any:
+def search_users(caller: Caller, query: dict[str, Any], page: PageRequest) -> Any:
     """People, newest first, by a part of their address or name."""
     return users.search(caller, query["q"], page)
 
 
 @app.route("/admin/users/{user_id}", methods=["PATCH"], authorizer=admin_auth, body=UserChange, returns=UserView)
-def administer_user(caller: Any, user_id: UUID, body: Any) -> Any:
+def administer_user(caller: Caller, user_id: UUID, body: dict[str, Any]) -> Any:
     """Changes a person's role, locks them out, or lets them in again."""
     return users.administer(caller, user_id, body)
 
 
 @app.route("/admin/audit", authorizer=admin_auth, query=AuditQuery, returns=AuditEntryView)
-def read_audit_log(caller: Any, query: Any, page: Any) -> Any:
+def read_audit_log(caller: Caller, query: dict[str, Any], page: PageRequest) -> Any:
     """Who did what, newest first."""
     return audit.search(caller, page)
 
@@ -104,7 +109,7 @@ def post_confirmation(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 @app.route("/products", authorizer=anyone, query=ProductSearch, returns=ProductView, cached_for=10)
-def search_products(query: Any, page: Any) -> Any:
+def search_products(query: dict[str, Any], page: PageRequest) -> Any:
     """The public catalogue: full text that forgives typing errors, filters, four orders."""
     return products.search(query, page)
 
@@ -113,13 +118,13 @@ def search_products(query: Any, page: Any) -> Any:
     "/products", methods=["POST"], authorizer=signed_in, body=NewProduct, returns=ProductView, status=201,
     idempotent=True,
 )  # fmt: skip
-def create_product(caller: Any, body: Any) -> Any:
+def create_product(caller: Caller, body: dict[str, Any]) -> Any:
     """Lists a product."""
     return products.create(caller, body)
 
 
 @app.route("/products/{product_id}", authorizer=visitors, returns=ProductView, cached_for=10)
-def read_product(caller: Any, product_id: UUID) -> Any:
+def read_product(caller: Caller | None, product_id: UUID) -> Any:
     """A product; drafts and archived ones are for their seller and staff only."""
     return products.read(caller, product_id)
 
@@ -128,7 +133,7 @@ def read_product(caller: Any, product_id: UUID) -> Any:
     "/products/{product_id}", methods=["PATCH"], authorizer=signed_in, body=ProductChange, returns=ProductView,
     conditional=True,
 )  # fmt: skip
-def change_product(caller: Any, product_id: UUID, versions: Any, body: Any) -> Any:
+def change_product(caller: Caller, product_id: UUID, versions: Versions, body: dict[str, Any]) -> Any:
     """Changes a product: its seller and staff may."""
     return products.change(caller, product_id, versions, body)
 
@@ -137,13 +142,13 @@ def change_product(caller: Any, product_id: UUID, versions: Any, body: Any) -> A
     "/products/{product_id}", methods=["DELETE"], authorizer=signed_in, returns=ProductView, status=204,
     conditional=True,
 )  # fmt: skip
-def archive_product(caller: Any, product_id: UUID, versions: Any) -> Any:
+def archive_product(caller: Caller, product_id: UUID, versions: Versions) -> Any:
     """Archives a product; orders keep their lines."""
     return products.archive(caller, product_id, versions)
 
 
 @app.route("/me/products", authorizer=signed_in, query=OwnProducts, returns=ProductView)
-def list_own_products(caller: Any, query: Any, page: Any) -> Any:
+def list_own_products(caller: Caller, query: dict[str, Any], page: PageRequest) -> Any:
     """The caller's own products in every status."""
     return products.of_seller(caller, page)
 
