@@ -120,9 +120,8 @@ class Marketplace(Chalice):
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         with observability.correlated(headers.get("x-correlation-id")) as correlation_id:
             status, problem_headers, body = problems.describe(error, path)
-            standing = {"Cache-Control": endpoint.NO_STORE, "X-Correlation-Id": correlation_id}
-            headers = {**endpoint.SECURITY_HEADERS, **problem_headers, **standing}
-            response: dict[str, Any] = Response(body, {**headers}, status).to_dict()
+            standing = endpoint.standing_headers(correlation_id)
+            response: dict[str, Any] = Response(body, {**problem_headers, **standing}, status).to_dict()
             return response
 
 

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -103,14 +104,17 @@ class Endpoint:
     def _outcome(
         self, request: Request, path_parameters: dict[str, str], caller: Caller | None, headers: dict[str, str]
     ) -> Response:
-        arguments = self._arguments(request, path_parameters, caller)
-        answer = self._run(request, arguments, caller)
+        body = cache(lambda: _json_body(request))
+        arguments = self._arguments(request, path_parameters, caller, body)
+        answer = self._run(request, arguments, caller, body)
         tag = answer.headers.get("ETag")
         if self.is_safe and tag is not None and etags.is_fresh(request.headers.get("if-none-match"), tag):
             return Response("", {**headers, "ETag": tag}, 304)
         return Response(answer.body, {**headers, **answer.headers}, answer.status)
 
-    def _arguments(self, request: Request, path_parameters: dict[str, str], caller: Caller | None) -> dict[str, Any]:
+    def _arguments(
+        self, request: Request, path_parameters: dict[str, str], caller: Caller | None, body: Callable[[], Any]
+    ) -> dict[str, Any]:
         """The view's arguments: what the route declares arrives under the same name."""
         arguments: dict[str, Any] = {name: _path_value(name, value) for name, value in path_parameters.items()}
         if self.audience is not Audience.ANYONE:
@@ -122,10 +126,12 @@ class Endpoint:
         if self.conditional and self.returns is not None:
             arguments["versions"] = etags.expected_versions(request.headers.get("if-match"), self.returns)
         if self.body is not None:
-            arguments["body"] = _loaded(self.body, _json_body(request))
+            arguments["body"] = _loaded(self.body, body())
         return arguments
 
-    def _run(self, request: Request, arguments: dict[str, Any], caller: Caller | None) -> Answer:
+    def _run(
+        self, request: Request, arguments: dict[str, Any], caller: Caller | None, body: Callable[[], Any]
+    ) -> Answer:
         from chalicelib import database
         from chalicelib.web import idempotency
 
@@ -136,7 +142,7 @@ class Endpoint:
             return database.read(work)
         if self.idempotent and caller is not None:
             key = request.headers.get("idempotency-key")
-            wanted = idempotency.claim(caller.id, f"{self.method} {self.path}", key, _json_body(request))
+            wanted = idempotency.claim(caller.id, f"{self.method} {self.path}", key, body())
             return database.write(lambda: idempotency.once(wanted, work))
         return database.write(work)
 
@@ -166,7 +172,7 @@ class Endpoint:
         return headers
 
     def _standing_headers(self, request: Request, response: Response, correlation_id: str) -> dict[str, str]:
-        headers = SECURITY_HEADERS | {"X-Correlation-Id": correlation_id, "Cache-Control": NO_STORE}
+        headers = standing_headers(correlation_id)
         is_shared = self.cached_for and response.status_code in {200, 304} and "authorization" not in request.headers
         if is_shared:
             headers["Cache-Control"] = f"public, max-age=0, s-maxage={self.cached_for}"
@@ -177,6 +183,11 @@ class Endpoint:
         names = ["Authorization"] if self.audience is Audience.VISITORS else []
         names += ["Origin"] if config.current().allowed_origins else []
         return {"Vary": ", ".join(names)} if names else {}
+
+
+def standing_headers(correlation_id: str) -> dict[str, str]:
+    """What every answer carries, one that no route gives included."""
+    return SECURITY_HEADERS | {"X-Correlation-Id": correlation_id, "Cache-Control": NO_STORE}
 
 
 def source_address(request: Request) -> str:
