@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import Executable, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chalicelib.database import connection
@@ -36,9 +36,7 @@ def change(user_id: UUID, changes: Mapping[str, Any], versions: Collection[int] 
     statement = update(users).where(users.c.id == user_id)
     if versions is not None:
         statement = statement.where(users.c.version.in_(versions))
-    changed = statement.values(version=users.c.version + 1, updated_at=func.now(), **changes).returning(users)
-    row = connection().execute(changed).one_or_none()
-    return None if row is None else Profile(**row._asdict())
+    return _one(statement.values(version=users.c.version + 1, updated_at=func.now(), **changes).returning(users))
 
 
 def search(text: str | None, page: PageRequest) -> Page[Profile]:
@@ -54,14 +52,10 @@ def search(text: str | None, page: PageRequest) -> Page[Profile]:
     return page_of([Profile(**row._asdict()) for row in rows], page.limit, _key)
 
 
-def _one(statement: Select[Any]) -> Profile | None:
+def _one(statement: Executable) -> Profile | None:
     row = connection().execute(statement).one_or_none()
     return None if row is None else Profile(**row._asdict())
 
 
 def _key(profile: Profile) -> tuple[str, str]:
-    return _text(profile.created_at), str(profile.id)
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat()
+    return profile.created_at.isoformat(), str(profile.id)
