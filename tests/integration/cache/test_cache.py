@@ -38,6 +38,14 @@ class Source:
         return self.value
 
 
+def loaded_while_somebody_changes(key: str, source: Source) -> Any:
+    """The old value, loaded just before the source changes and the entry is invalidated."""
+    old = source.load()
+    source.value = "new"
+    cache.invalidate(key)
+    return old
+
+
 @pytest.fixture(autouse=True)
 def _with_cache(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test here runs in the environment of a function with a cache that has not failed yet."""
@@ -216,13 +224,7 @@ def test_what_was_invalidated_is_loaded_again(key: str) -> None:
 def test_a_reader_who_loaded_before_the_change_does_not_store_after_it(key: str) -> None:
     source = Source("old")
 
-    def load_while_somebody_changes() -> Any:
-        old = source.load()
-        source.value = "new"
-        cache.invalidate(key)
-        return old
-
-    assert cache.get_or_load(key, load_while_somebody_changes, LONG) == "old"
+    assert cache.get_or_load(key, lambda: loaded_while_somebody_changes(key, source), LONG) == "old"
     assert cache.get_or_load(key, source.load, LONG) == "new"
 
 
@@ -234,13 +236,7 @@ def test_a_refresher_who_loaded_before_the_change_does_not_store_after_it(
     cache.get_or_load(key, source.load, LONG)
     clock.advance(LONG.soft * 1.2)
 
-    def load_while_somebody_changes() -> Any:
-        old = source.load()
-        source.value = "new"
-        cache.invalidate(key)
-        return old
-
-    cache.get_or_load(key, load_while_somebody_changes, LONG)
+    cache.get_or_load(key, lambda: loaded_while_somebody_changes(key, source), LONG)
 
     assert cache.get_or_load(key, source.load, LONG) == "new"
 
@@ -249,13 +245,7 @@ def test_of_two_changes_the_later_one_counts_too(key: str) -> None:
     source = Source("old")
     cache.invalidate(key)
 
-    def load_while_somebody_changes() -> Any:
-        old = source.load()
-        source.value = "new"
-        cache.invalidate(key)
-        return old
-
-    cache.get_or_load(key, load_while_somebody_changes, LONG)
+    cache.get_or_load(key, lambda: loaded_while_somebody_changes(key, source), LONG)
 
     assert cache.get_or_load(key, source.load, LONG) == "new"
 
