@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from chalice.app import AuthRequest, AuthResponse, CognitoUserPoolAuthorizer
+from chalice.app import (
+    AuthRequest,
+    AuthResponse,
+    CloudWatchEvent,
+    CognitoUserPoolAuthorizer,
+    Cron,
+    Rate,
+    SNSEvent,
+    SQSEvent,
+)
 
-from chalicelib import audit, config, database, health, products, users
+from chalicelib import (
+    audit,
+    config,
+    database,
+    health,
+    messaging,
+    notifications,
+    orders,
+    products,
+    schedules,
+    users,
+)
 from chalicelib.audit.schemas import AuditEntryView, AuditQuery
 from chalicelib.caller import Caller
 from chalicelib.health.schemas import DependenciesView, HealthView
+from chalicelib.messaging.schemas import DeadLettersView, QueuesView, RedriveOrder, RedriveView
+from chalicelib.notifications.schemas import DeviceRegistration, DeviceView
+from chalicelib.orders.schemas import (
+    BestsellerQuery,
+    BestsellersView,
+    OrderView,
+    OwnOrders,
+    OwnSales,
+    PlaceOrder,
+    SaleView,
+)
 from chalicelib.paging import PageRequest
 from chalicelib.products.schemas import NewProduct, OwnProducts, ProductChange, ProductSearch, ProductView
 from chalicelib.users.schemas import ProfileChange, ProfileView, UserChange, UserSearch, UserView
@@ -153,6 +185,150 @@ def list_own_products(caller: Caller, query: dict[str, Any], page: PageRequest) 
     return products.of_seller(caller, page)
 
 
+@app.route("/bestsellers", authorizer=anyone, query=BestsellerQuery, returns=BestsellersView, cached_for=60)
+def read_bestsellers(query: dict[str, Any]) -> Any:
+    """What sold best in the last 30 days."""
+    return orders.best_sellers(query["limit"])
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+
+@app.route(
+    "/orders", methods=["POST"], authorizer=signed_in, body=PlaceOrder, returns=OrderView, status=201, idempotent=True
+)
+def place_order(caller: Caller, body: dict[str, Any]) -> Any:
+    """Orders products; their stock is reserved at once."""
+    return orders.place(caller, body["lines"])
+
+
+@app.route("/orders", authorizer=signed_in, query=OwnOrders, returns=OrderView)
+def list_orders(caller: Caller, query: dict[str, Any], page: PageRequest) -> Any:
+    """What the caller ordered, newest first."""
+    return orders.of_buyer(caller, page)
+
+
+@app.route("/orders/{order_id}", authorizer=signed_in, returns=OrderView)
+def read_order(caller: Caller, order_id: UUID) -> Any:
+    """One of the caller's orders; admins may read any."""
+    return orders.read(caller, order_id)
+
+
+@app.route("/orders/{order_id}/cancel", methods=["POST"], authorizer=signed_in, returns=OrderView)
+def cancel_order(caller: Caller, order_id: UUID) -> Any:
+    """Cancels an order that has not been shipped; its stock is returned."""
+    return orders.cancel(caller, order_id)
+
+
+@app.route("/sales", authorizer=signed_in, query=OwnSales, returns=SaleView)
+def list_sales(caller: Caller, query: dict[str, Any], page: PageRequest) -> Any:
+    """Orders with the caller's products, newest first, with the caller's lines."""
+    return orders.sales(caller, page)
+
+
+@app.route("/sales/{order_id}/ship", methods=["POST"], authorizer=signed_in, returns=SaleView)
+def ship_sale(caller: Caller, order_id: UUID) -> Any:
+    """The caller has shipped their lines of a confirmed order."""
+    return orders.ship(caller, order_id)
+
+
+@app.on_sqs_message(config.resource_name("orders.fifo"), batch_size=10, name="fulfil_orders", maximum_concurrency=10)
+def fulfil_orders(event: SQSEvent) -> Any:
+    """Confirms the orders that were placed."""
+    return messaging.consume(event, "fulfil_orders", orders.confirm)
+
+
+@app.on_cw_event(
+    {"source": ["marketplace.orders"], "detail-type": ["order.confirmed", "order.cancelled"]}, name="rank_bestsellers"
+)
+def rank_bestsellers(event: CloudWatchEvent) -> None:
+    """Counts what was sold, and what was not after all."""
+    orders.rank(event.detail)
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES), name="expire_orders", description="Ends orders that nobody confirmed")
+def expire_orders(event: CloudWatchEvent) -> None:
+    """Ends the orders that were not confirmed within 15 minutes and returns their stock."""
+    schedules.repeat(orders.expire_next, event.context, "OrdersExpired")
+
+
+# --- notifications ----------------------------------------------------------------------------------------------------
+
+
+@app.route(
+    "/me/devices/{device_id}", methods=["PUT"], authorizer=signed_in, body=DeviceRegistration, returns=DeviceView
+)
+def register_device(caller: Caller, device_id: UUID, body: dict[str, Any]) -> Any:
+    """Sends push notifications to a device of the caller."""
+    return notifications.register_device(caller, device_id, body)
+
+
+@app.route("/me/devices/{device_id}", methods=["DELETE"], authorizer=signed_in, status=204)
+def remove_device(caller: Caller, device_id: UUID) -> Any:
+    """Sends nothing to the device any more."""
+    return notifications.remove_device(caller, device_id)
+
+
+@app.on_sqs_message(config.resource_name("emails"), batch_size=10, name="send_emails", maximum_concurrency=5)
+def send_emails(event: SQSEvent) -> Any:
+    """Tells people by e-mail what happened to their orders."""
+    return messaging.deliver(event, "send_emails", notifications.by_email)
+
+
+@app.on_sqs_message(config.resource_name("pushes"), batch_size=10, name="send_pushes", maximum_concurrency=5)
+def send_pushes(event: SQSEvent) -> Any:
+    """Tells people on their devices what happened to their orders."""
+    return messaging.deliver(event, "send_pushes", notifications.by_push)
+
+
+@app.on_sns_message(config.resource_name("mail-events"), name="record_bounces")
+def record_bounces(event: SNSEvent) -> None:
+    """Mail providers tell of addresses that take no mail, or no more of ours."""
+    database.write(lambda: notifications.record_mail_event(json.loads(event.message)))
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="relay_outbox", description="Sends events that were left unsent")
+def relay_outbox(event: CloudWatchEvent) -> None:
+    """Sends the events that a crash or an outage left in the outbox."""
+    messaging.relay_due(event.context)
+
+
+@app.schedule(Cron(17, 3, "*", "*", "?", "*"), name="purge_expired", description="Removes expired records")
+def purge_expired(event: CloudWatchEvent) -> None:
+    """Removes what has expired: idempotency records, and the history of messages."""
+    schedules.repeat(schedules.purge_some, event.context, "RowsPurged")
+
+
+@app.route("/admin/queues", authorizer=signed_in, returns=QueuesView)
+def read_queues(caller: Caller) -> Any:
+    """How much waits in each queue and in the outbox, for how long, and the dead letters; for staff."""
+    return messaging.queue_states(caller)
+
+
+@app.route("/admin/dead-letters/{queue}", authorizer=admin_auth, returns=DeadLettersView)
+def read_dead_letters(caller: Caller, queue: str) -> Any:
+    """The dead letters of a queue, which stay where they are."""
+    return messaging.dead_letters(caller, queue)
+
+
+@app.route(
+    "/admin/dead-letters/{queue}/redrive", methods=["POST"], authorizer=admin_auth, body=RedriveOrder,
+    returns=RedriveView,
+)  # fmt: skip
+def redrive_dead_letters(caller: Caller, queue: str, body: dict[str, Any]) -> Any:
+    """Sends dead letters back to their queue, or says which it would."""
+    return messaging.redrive(caller, queue, body)
+
+
+@app.lambda_function(name="dead_letters")
+def dead_letters(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The same for operators: `python -m ops dead-letters` invokes it."""
+    return database.write(lambda: messaging.answer_operator(event))
+
+
 # --- releases ---------------------------------------------------------------------------------------------------------
 
 
@@ -162,4 +338,4 @@ def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return database.upgrade(event.get("revision", "head"))
 
 
-app.load(audit, health, products, users)
+app.load(audit, health, notifications, orders, products, users)

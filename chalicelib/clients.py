@@ -14,9 +14,21 @@ READ_SECONDS = 3
 ATTEMPTS = 2
 
 
+_THROTTLING = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestThrottled",
+}
+
+
 @cache
-def client(service: str) -> Any:
-    """The boto3 client of `service` (`"cognito-idp"`, `"secretsmanager"`, …)."""
+def client(service: str, attempts: int = ATTEMPTS) -> Any:
+    """The boto3 client of `service` (`"cognito-idp"`, `"secretsmanager"`, …).
+
+    `attempts=1` is for calls that must not be made twice.
+    """
     from botocore.config import Config
 
     return _session().client(
@@ -24,9 +36,14 @@ def client(service: str) -> Any:
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
+
+
+def is_throttling(error: Any) -> bool:
+    """Whether a botocore `ClientError` says no more than that it was too much at once."""
+    return error.response["Error"].get("Code") in _THROTTLING
 
 
 @lru_cache(maxsize=1)

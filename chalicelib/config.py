@@ -59,6 +59,11 @@ class Settings:
     jwks_url: str
     table_name: str
     bus_name: str
+    order_events_topic_arn: str
+    mail_from: str
+    mail_configuration_set: str
+    preferences_url: str
+    push_applications: Mapping[str, str]
 
 
 @lru_cache(maxsize=1)
@@ -70,6 +75,16 @@ def current() -> Settings:
 def stage() -> str:
     """The stage's name alone, for what is decided while the app is declared (also on a build machine)."""
     return os.environ.get("STAGE", "local")
+
+
+def resource_name(name: str) -> str:
+    """The agreed name of a queue or topic of this stage, also on a build machine."""
+    return f"marketplace-{stage()}-{name}"
+
+
+def reports_partial_batches() -> bool:
+    """Whether the queues of this function read its report of failed messages; the build says so where they do."""
+    return os.environ.get("PARTIAL_BATCH") == "true"
 
 
 def user_pool_arn() -> str:
@@ -125,6 +140,11 @@ def read(env: Mapping[str, str]) -> Settings:
         jwks_url=env.get("JWKS_URL") or f"{issuer}/.well-known/jwks.json",
         table_name=env.get("TABLE_NAME", f"marketplace-{name}"),
         bus_name=env.get("BUS_NAME", f"marketplace-{name}"),
+        order_events_topic_arn=env.get("ORDER_EVENTS_TOPIC_ARN", ""),
+        mail_from=env.get("MAIL_FROM", "orders@marketplace.example"),
+        mail_configuration_set=env.get("MAIL_CONFIGURATION_SET", f"marketplace-{name}"),
+        preferences_url=env.get("PREFERENCES_URL", "https://marketplace.example/preferences"),
+        push_applications=_push_applications(env),
     )
     if problems:
         raise ConfigurationError("; ".join(problems))
@@ -154,6 +174,12 @@ def _cache_url(env: Mapping[str, str], problems: list[str]) -> str:
     if not url.startswith(("redis://", "rediss://")) and url != "none":
         problems.append("CACHE_URL must be a redis:// or rediss:// URL, or none")
     return "" if url == "none" else url
+
+
+def _push_applications(env: Mapping[str, str]) -> dict[str, str]:
+    """The SNS platform application of each push service that this stage has; `none` says that there is none."""
+    given = {"fcm": env.get("PUSH_FCM_ARN", "none"), "apns": env.get("PUSH_APNS_ARN", "none")}
+    return {platform: arn for platform, arn in given.items() if arn not in {"", "none"}}
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:

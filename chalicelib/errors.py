@@ -7,11 +7,22 @@ error a name by subclassing one of these; the name becomes the problem's type (`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True)
+class Violation:
+    """One thing that is wrong with the input: an RFC 6901 JSON pointer and a sentence."""
+
+    pointer: str
+    detail: str
+
+
 class MarketplaceError(Exception):
-    """Any refusal that a caller can be told about. `str(error)` is safe to show to that caller."""
+    """A refusal that a caller can be told about. `str(error)` is safe to show; `violations` say where in the input."""
+
+    violations: Sequence[Violation] = ()
 
 
 class NotFound(MarketplaceError):
@@ -40,14 +51,6 @@ class Unavailable(MarketplaceError):
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One thing that is wrong with the input: an RFC 6901 JSON pointer and a sentence."""
-
-    pointer: str
-    detail: str
 
 
 class Invalid(MarketplaceError):

@@ -20,9 +20,20 @@ CURRENCIES = frozenset(_ISO_4217.split())
 """Active currencies of ISO 4217, without funds codes and precious metals."""
 
 
+_NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
+_DECIMALS = dict.fromkeys(_NO_DECIMALS.split(), 0) | dict.fromkeys(_THREE_DECIMALS.split(), 3)
+"""How many decimals an amount is shown with where it is not two (ISO 4217's minor unit)."""
+
+
 @dataclass(frozen=True, order=False)
 class Money:
     """`amount` in minor units of `currency`: `Money(1299, "EUR")` is 12.99 €."""
 
     amount: int
     currency: str
+
+    def __str__(self) -> str:
+        decimals = _DECIMALS.get(self.currency, 2)
+        whole, rest = divmod(self.amount, 10**decimals)
+        return f"{whole:,}.{rest:0{decimals}} {self.currency}" if decimals else f"{whole:,} {self.currency}"

@@ -56,8 +56,11 @@ def correlated(candidate: str | None) -> Iterator[str]:
     try:
         yield value
     finally:
-        logger.remove_keys(["correlation_id"])
         correlation_id.reset(token)
+        if outer := correlation_id.get():
+            logger.append_keys(correlation_id=outer)
+        else:
+            logger.remove_keys(["correlation_id"])
 
 
 def new_correlation_id() -> str:

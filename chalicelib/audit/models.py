@@ -15,7 +15,7 @@ audit_log = Table(
     MetaData(),
     Column("id", Uuid, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("actor_id", Uuid, nullable=False),
+    Column("actor_id", Uuid, nullable=True),
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("detail", JSONB, nullable=False),
@@ -25,11 +25,11 @@ audit_log = Table(
 
 @dataclass(frozen=True)
 class Entry:
-    """`actor_id` did `action` to `subject`."""
+    """`actor_id` did `action` to `subject`; an operator has no profile, and `detail` names them."""
 
     id: UUID
     at: datetime
-    actor_id: UUID
+    actor_id: UUID | None
     action: str
     subject: str
     detail: dict[str, Any]

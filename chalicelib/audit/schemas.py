@@ -17,7 +17,7 @@ class AuditEntryView(Schema):
 
     id = fields.UUID()
     at = Timestamp()
-    actor_id = fields.UUID()
+    actor_id = fields.UUID(allow_none=True, metadata={"description": "null for an operator, whom `detail` names"})
     action = fields.String()
     subject = fields.String()
     detail = fields.Dict()

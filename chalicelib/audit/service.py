@@ -13,12 +13,12 @@ from chalicelib.observability import correlation_id
 from chalicelib.paging import Page, PageRequest
 
 
-def record(caller: Caller, action: str, subject: str, detail: dict[str, Any]) -> None:
-    """Notes that `caller` did `action` to `subject`, in the transaction of the deed itself."""
+def record(caller: Caller | None, action: str, subject: str, detail: dict[str, Any]) -> None:
+    """Notes that `caller` did `action` to `subject`, in the transaction of the deed itself; None is an operator."""
     repository.add(
         {
             "id": new_id(),
-            "actor_id": caller.id,
+            "actor_id": None if caller is None else caller.id,
             "action": action,
             "subject": subject,
             "detail": detail,

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from chalicelib import cache, clients, config, database, users
 from chalicelib.caller import Caller
 from chalicelib.errors import Unavailable
+from chalicelib.messaging import queues
 
 REQUIRED = frozenset({"database", "table"})
 
@@ -24,7 +25,7 @@ def dependencies(caller: Caller) -> dict[str, Any]:
 
     Raises `DependencyDown` naming the required ones that are down, and `Forbidden` for all but admins.
     """
-    found = {"database": _timed(_database), "cache": _timed(_cache), "table": _timed(_table)}
+    found = {name: _timed(check) for name, check in _CHECKS.items()}
     down = sorted(name for name in REQUIRED if found[name]["state"] != "up")
     if down:
         raise DependencyDown(f"Down: {', '.join(down)}.", retry_after=5)
@@ -55,3 +56,12 @@ def _cache() -> str:
 def _table() -> str:
     table = clients.client("dynamodb").describe_table(TableName=config.current().table_name)
     return "up" if table["Table"]["TableStatus"] == "ACTIVE" else "down"
+
+
+def _queue() -> str:
+    queue = queues.url(queues.ORDERS.name)
+    clients.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+    return "up"
+
+
+_CHECKS = {"database": _database, "cache": _cache, "queue": _queue, "table": _table}

@@ -6,12 +6,26 @@ is added to it with AND, so that no search term can widen it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, or_, select, true, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    TextClause,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from chalicelib.caller import Caller
@@ -20,6 +34,28 @@ from chalicelib.paging import Key, Page, PageRequest, page_of
 from chalicelib.products.models import ACTIVE, Product, product_from_row, products
 
 COLUMNS = [column for column in products.c if column.name != "search"]
+
+# Everybody locks products in the order of their ids, so that no two orders wait for each other; the condition on the
+# stock is checked against the row as it is once it is locked.
+_MOVE_STOCK = """
+    WITH wanted AS (
+        SELECT id, quantity FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS entry (id uuid, quantity int)
+    ), locked AS MATERIALIZED (
+        SELECT products.id FROM products JOIN wanted USING (id) ORDER BY products.id FOR NO KEY UPDATE OF products
+    )
+    UPDATE products
+    SET stock = products.stock {sign} wanted.quantity, version = products.version + 1, updated_at = now()
+    FROM wanted JOIN locked USING (id)
+    WHERE products.id = wanted.id {condition}
+    RETURNING {columns}
+"""
+_RETURNED = ", ".join(f"products.{column.name}" for column in COLUMNS)
+_TAKE = text(
+    _MOVE_STOCK.format(
+        sign="-", condition="AND products.status = 'active' AND products.stock >= wanted.quantity", columns=_RETURNED
+    )
+)
+_PUT_BACK = text(_MOVE_STOCK.format(sign="+", condition="", columns=_RETURNED))
 
 
 @dataclass(frozen=True)
@@ -65,6 +101,21 @@ def change(
     if versions is not None:
         statement = statement.where(products.c.version.in_(versions))
     return _one(statement.values(version=products.c.version + 1, updated_at=func.now(), **changes).returning(*COLUMNS))
+
+
+def take(quantities: Mapping[UUID, int]) -> list[Product]:
+    """Takes units from stock; returns the products that are for sale and had enough, as they are after it."""
+    return _move(_TAKE, quantities)
+
+
+def put_back(quantities: Mapping[UUID, int]) -> list[Product]:
+    """Puts units back into stock, of products that are no longer for sale, too."""
+    return _move(_PUT_BACK, quantities)
+
+
+def find_public(product_ids: Collection[UUID]) -> list[Product]:
+    """Those of the products that everybody may see."""
+    return list(_all(select(*COLUMNS).where(products.c.id.in_(product_ids), _visible_to(None))))
 
 
 def of_seller(seller_id: UUID, page: PageRequest) -> Page[Product]:
@@ -151,6 +202,12 @@ def _by_price(statement: Select[Any], page: PageRequest, *, descending: bool) ->
 
 def _price_key(product: Product) -> Key:
     return product.price.amount, str(product.id)
+
+
+def _move(statement: TextClause, quantities: Mapping[UUID, int]) -> list[Product]:
+    wanted = [{"id": str(product_id), "quantity": quantity} for product_id, quantity in quantities.items()]
+    rows = connection().execute(statement.columns(*COLUMNS), {"wanted": json.dumps(wanted)})
+    return [product_from_row(row._asdict()) for row in rows]
 
 
 def _one(statement: Any) -> Product | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,15 @@ class DuplicateSku(Conflict):
 
 class NotYourProduct(Forbidden):
     """Only its seller and staff change a product."""
+
+
+class NotTaken(Exception):
+    """Some of what was to be taken from stock is not for sale, or there is too little of it."""
+
+    def __init__(self, not_for_sale: AbstractSet[UUID], short: Collection[Product]) -> None:
+        super().__init__(f"{len(not_for_sale)} not for sale, {len(short)} short")
+        self.not_for_sale = not_for_sale
+        self.short = short
 
 
 def create(caller: Caller, product: Mapping[str, Any]) -> Product:
@@ -65,6 +75,29 @@ def archive(caller: Caller, product_id: UUID, versions: Collection[int] | None) 
     change(caller, product_id, versions, {"status": ARCHIVED})
 
 
+def take(quantities: Mapping[UUID, int]) -> dict[UUID, Product]:
+    """Takes units of each product from stock, all or none with the transaction at hand; the products after it.
+
+    Raises `NotTaken`.
+    """
+    taken = {product.id: product for product in repository.take(quantities)}
+    if missing := quantities.keys() - taken.keys():
+        short = public(missing)
+        raise NotTaken(missing - short.keys(), short.values())
+    _forget_after_commit(*taken)
+    return taken
+
+
+def put_back(quantities: Mapping[UUID, int]) -> None:
+    """Puts units of each product back into stock."""
+    _forget_after_commit(*(product.id for product in repository.put_back(quantities)))
+
+
+def public(product_ids: Collection[UUID]) -> dict[UUID, Product]:
+    """Those of the products that everybody may see, by id."""
+    return {product.id: product for product in repository.find_public(product_ids)}
+
+
 def of_seller(caller: Caller, page: PageRequest) -> Page[Product]:
     """A page of the caller's own products in every status, newest first."""
     return repository.of_seller(caller.id, page)
@@ -93,8 +126,9 @@ def _why_not(caller: Caller, product_id: UUID) -> Exception:
     return Stale("The product has changed since you read it.")
 
 
-def _forget_after_commit(product_id: UUID) -> None:
-    database.after_commit(lambda: cache.invalidate(_key(product_id)))
+def _forget_after_commit(*product_ids: UUID) -> None:
+    keys = [_key(product_id) for product_id in product_ids]
+    database.after_commit(lambda: cache.invalidate(*keys))
 
 
 def _key(product_id: UUID) -> str:

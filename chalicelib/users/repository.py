@@ -20,10 +20,14 @@ def find(user_id: UUID) -> Profile | None:
     return _one(select(users).where(users.c.id == user_id))
 
 
+def find_all(user_ids: Collection[UUID]) -> dict[UUID, Profile]:
+    """Those of the people who are there."""
+    return _by_id(select(users).where(users.c.id.in_(user_ids)))
+
+
 def find_for_change(*user_ids: UUID) -> dict[UUID, Profile]:
     """Those of the people who are there, locked until the transaction ends, always in one order (no deadlocks)."""
-    statement = select(users).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()
-    return {row.id: Profile(**row._asdict()) for row in connection().execute(statement)}
+    return _by_id(select(users).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update())
 
 
 def add(user_id: UUID, email: str, role: str) -> None:
@@ -50,6 +54,10 @@ def search(text: str | None, page: PageRequest) -> Page[Profile]:
         statement = statement.where(tuple_(users.c.created_at, users.c.id) < tuple_(*key))
     rows = connection().execute(statement).all()
     return page_of([Profile(**row._asdict()) for row in rows], page.limit, _key)
+
+
+def _by_id(statement: Executable) -> dict[UUID, Profile]:
+    return {row.id: Profile(**row._asdict()) for row in connection().execute(statement)}
 
 
 def _one(statement: Executable) -> Profile | None:

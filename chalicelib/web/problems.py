@@ -89,7 +89,7 @@ def describe(error: Exception, instance: str) -> tuple[int, dict[str, str], str]
         "instance": instance,
         "correlation_id": correlation_id.get(),
     }
-    if isinstance(error, errors.Invalid) and error.violations:
+    if isinstance(error, errors.MarketplaceError) and error.violations:
         body["errors"] = [asdict(violation) for violation in error.violations]
     return status, {"Content-Type": CONTENT_TYPE} | _headers(error), json.dumps(body)
 

@@ -165,4 +165,6 @@ def test_admin_routes_are_those_that_the_admin_authorizer_guards() -> None:
         "/admin/users": ["GET"],
         "/admin/users/{user_id}": ["PATCH"],
         "/admin/audit": ["GET"],
+        "/admin/dead-letters/{queue}": ["GET"],
+        "/admin/dead-letters/{queue}/redrive": ["POST"],
     }

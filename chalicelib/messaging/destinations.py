@@ -1,0 +1,154 @@
+"""Sending events to SQS, SNS and EventBridge, ten in a call, and learning which of them arrived.
+
+A call that succeeds can still have refused some of its entries. When a service refuses a whole call because of what is
+in it, its entries are sent one by one, so that one bad entry stops no other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chalicelib import clients, config
+from chalicelib.messaging import queues
+from chalicelib.messaging.envelope import MAX_BYTES, Destination
+
+ENTRIES_IN_A_CALL = 10
+EVENT_SOURCE = "marketplace.orders"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A row of the outbox."""
+
+    position: int
+    event_id: UUID
+    destination: str
+    group_id: UUID
+    type: str
+    body: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a message did not arrive; `is_refusal` when the service will never take it as it is."""
+
+    reason: str
+    is_refusal: bool
+
+
+Failures = dict[int, Failure]
+
+
+def send(messages: Sequence[Message]) -> Failures:
+    """Sends `messages` and returns those that were not confirmed, by position."""
+    failures: Failures = {}
+    for destination, batch in _batches(messages):
+        failures |= _attempt(_CALLS[destination], batch)
+    return failures
+
+
+def _attempt(call: Callable[[Sequence[Message]], Failures], batch: Sequence[Message]) -> Failures:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return call(batch)
+    except BotoCoreError as error:
+        return _all_failed(batch, type(error).__name__, is_refusal=False)
+    except ClientError as error:
+        is_refusal = error.response["ResponseMetadata"].get("HTTPStatusCode", 500) in {400, 413}
+        code = str(error.response["Error"].get("Code", "unknown"))
+        if not is_refusal or len(batch) == 1:
+            return _all_failed(batch, code, is_refusal=is_refusal and not clients.is_throttling(error))
+    failures: Failures = {}
+    for message in batch:
+        failures |= _attempt(call, [message])
+    return failures
+
+
+def _all_failed(batch: Sequence[Message], reason: str, *, is_refusal: bool) -> Failures:
+    return {message.position: Failure(reason, is_refusal) for message in batch}
+
+
+def _batches(messages: Sequence[Message]) -> Iterator[tuple[Destination, list[Message]]]:
+    """Messages of one destination, as many as one call takes by number and by size."""
+    by_destination: dict[Destination, list[Message]] = defaultdict(list)
+    for message in messages:
+        by_destination[Destination(message.destination)].append(message)
+    for destination, waiting in by_destination.items():
+        batch: list[Message] = []
+        for message in waiting:
+            size = sum(len(each.body) for each in (*batch, message))
+            if batch and (len(batch) == ENTRIES_IN_A_CALL or size > MAX_BYTES):
+                yield destination, batch
+                batch = []
+            batch.append(message)
+        yield destination, batch
+
+
+def _to_queue(batch: Sequence[Message]) -> Failures:
+    entries = [
+        {
+            "Id": str(index),
+            "MessageBody": message.body,
+            "MessageAttributes": _attributes(message),
+            "MessageGroupId": str(message.group_id),
+            "MessageDeduplicationId": str(message.event_id),
+        }
+        for index, message in enumerate(batch)
+    ]
+    answer = clients.client("sqs").send_message_batch(QueueUrl=queues.url(queues.ORDERS.name), Entries=entries)
+    return _unconfirmed(batch, answer)
+
+
+def _to_topic(batch: Sequence[Message]) -> Failures:
+    entries = [
+        {"Id": str(index), "Message": message.body, "MessageAttributes": _attributes(message)}
+        for index, message in enumerate(batch)
+    ]
+    topic = config.current().order_events_topic_arn
+    answer = clients.client("sns").publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    return _unconfirmed(batch, answer)
+
+
+def _to_bus(batch: Sequence[Message]) -> Failures:
+    entries = [
+        {
+            "EventBusName": config.current().bus_name,
+            "Source": EVENT_SOURCE,
+            "DetailType": message.type,
+            "Detail": message.body,
+        }
+        for message in batch
+    ]
+    answer = clients.client("events").put_events(Entries=entries)
+    return {
+        message.position: Failure(str(entry["ErrorCode"]), is_refusal=entry["ErrorCode"] not in _PASSING)
+        for message, entry in zip(batch, answer["Entries"], strict=True)
+        if not entry.get("EventId")
+    }
+
+
+_CALLS = {Destination.ORDERS: _to_queue, Destination.ORDER_EVENTS: _to_topic, Destination.BUS: _to_bus}
+_PASSING = {"InternalFailure", "InternalException", "ThrottlingException"}
+
+
+def _attributes(message: Message) -> dict[str, Any]:
+    return {"type": {"DataType": "String", "StringValue": message.type}}
+
+
+def _unconfirmed(batch: Sequence[Message], answer: dict[str, Any]) -> Failures:
+    """Whatever is not listed as successful has not arrived."""
+    confirmed = {int(entry["Id"]) for entry in answer.get("Successful", [])}
+    told = {int(entry["Id"]): entry for entry in answer.get("Failed", [])}
+    return {
+        message.position: Failure(
+            str(told.get(index, {}).get("Code", "unconfirmed")), bool(told.get(index, {}).get("SenderFault"))
+        )
+        for index, message in enumerate(batch)
+        if index not in confirmed
+    }

@@ -1,0 +1,164 @@
+"""The relay: takes events from the outbox to where they go.
+
+It runs right after the commit that stored an event, and on a schedule for what that missed. Rows are claimed with SKIP
+LOCKED and stay locked while they are sent, so two relays never send the same row at once; only what the service
+confirmed is marked. A row is not claimed while an earlier one of its group and destination waits. What fails is tried
+again after a growing pause on the database's clock; what the service refuses as such is parked after a few attempts and
+holds nothing back any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from chalicelib import database
+from chalicelib.messaging import destinations
+from chalicelib.messaging.destinations import Failure, Message
+from chalicelib.observability import correlated, count, logger
+
+CLAIMED_AT_ONCE = 30
+ATTEMPTS_BEFORE_PARKING = 5
+LONGEST_PAUSE_SECONDS = 300
+RESERVE_MILLISECONDS = 10_000
+"""What a sweep leaves of its function's time: one more round with every destination timing out."""
+
+_CLAIM = """
+    SELECT position, event_id, destination, group_id, type, body, correlation_id
+    FROM outbox AS due
+    WHERE published_at IS NULL AND parked_at IS NULL AND next_attempt_at <= now() {chosen}
+      AND NOT EXISTS (
+        SELECT FROM outbox AS earlier
+        WHERE earlier.destination = due.destination AND earlier.group_id = due.group_id
+          AND earlier.position < due.position AND earlier.published_at IS NULL AND earlier.parked_at IS NULL
+      )
+    ORDER BY position LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+"""
+_CLAIM_DUE = text(_CLAIM.format(chosen=""))
+_CLAIM_CHOSEN = text(_CLAIM.format(chosen="AND event_id = ANY(CAST(:events AS uuid[]))"))
+
+_PUBLISHED = text("""
+    UPDATE outbox SET published_at = now(), attempts = attempts + 1
+    WHERE position = ANY(CAST(:positions AS bigint[]))
+""")
+_FAILED = text(f"""
+    UPDATE outbox
+    SET attempts = attempts + 1,
+        error = :error,
+        next_attempt_at = now() + make_interval(
+            secs => least(power(2, attempts + 1), {LONGEST_PAUSE_SECONDS}) * (0.75 + random() / 2)),
+        parked_at = CASE WHEN :is_refused AND attempts + 1 >= {ATTEMPTS_BEFORE_PARKING} THEN now() END
+    WHERE position = :position
+""")  # noqa: S608  the only values in the text are our own constants
+_STATE = text("""
+    SELECT count(*) FILTER (WHERE parked_at IS NULL) AS pending,
+           count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
+           coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE parked_at IS NULL)), 0) AS oldest_seconds
+    FROM outbox WHERE published_at IS NULL
+""")
+
+_collected: ContextVar[list[UUID] | None] = ContextVar("collected_events", default=None)
+
+
+@dataclass(frozen=True)
+class OutboxState:
+    """How many events wait, how many were given up on, and for how long the oldest has waited."""
+
+    pending: int
+    parked: int
+    oldest_seconds: int
+
+
+def relay_soon(event_id: UUID) -> None:
+    """Sends an event that has just been committed: now, or together with others at the end of `together()`."""
+    collected = _collected.get()
+    if collected is None:
+        relay_events([event_id])
+    else:
+        collected.append(event_id)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Sends the events of all transactions inside in one go at the end, when the block fails too."""
+    collected: list[UUID] = []
+    token = _collected.set(collected)
+    try:
+        yield
+    finally:
+        _collected.reset(token)
+        if collected:
+            relay_events(collected)
+
+
+def relay_events(event_ids: Sequence[UUID]) -> None:
+    """Sends these events if it can. Never raises: they are stored, and the sweep tries again."""
+    try:
+        while _relay_round(_CLAIM_CHOSEN, {"events": [str(event_id) for event_id in event_ids]}):
+            pass
+    except Exception as error:  # noqa: BLE001  the change is committed, its caller must not be told otherwise
+        count("RelayFailures")
+        logger.warning("events left to the sweep", extra={"reason": type(error).__name__})
+
+
+def relay_due(context: Any) -> int:
+    """Sends whatever is due, until nothing is or the time of the function is nearly up; returns how many were sent."""
+    sent = 0
+    while context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS:
+        outcome = _relay_round(_CLAIM_DUE, {})
+        if outcome is None:
+            break
+        sent += outcome
+    state = database.read(outbox_state)
+    count("EventsRelayed", sent)
+    count("EventsPending", state.pending)
+    count("EventsParked", state.parked)
+    count("OutboxAgeSeconds", state.oldest_seconds)
+    logger.info("outbox swept", extra={"sent": sent, "pending": state.pending, "parked": state.parked})
+    return sent
+
+
+def outbox_state() -> OutboxState:
+    """What waits in the outbox now."""
+    row = database.connection().execute(_STATE).one()
+    return OutboxState(row.pending, row.parked, int(row.oldest_seconds))
+
+
+def _relay_round(claim: Any, chosen: dict[str, Any]) -> int | None:
+    """Sends what one claim finds; returns how many were confirmed, or None when there was nothing to send."""
+    return database.write(lambda: _send_claimed(claim, chosen))
+
+
+def _send_claimed(claim: Any, chosen: dict[str, Any]) -> int | None:
+    connection = database.connection()
+    rows = connection.execute(claim, {"limit": CLAIMED_AT_ONCE} | chosen).all()
+    if not rows:
+        return None
+    failures = destinations.send([Message(**row._asdict()) for row in rows])
+    published = [row for row in rows if row.position not in failures]
+    if published:
+        connection.execute(_PUBLISHED, {"positions": [row.position for row in published]})
+    for position, failure in failures.items():
+        _put_off(position, failure)
+    for row in published:
+        with correlated(row.correlation_id):
+            logger.info(
+                "event published",
+                extra={"event_id": str(row.event_id), "type": row.type, "destination": row.destination},
+            )
+    return len(published)
+
+
+def _put_off(position: int, failure: Failure) -> None:
+    count("PublishFailures")
+    logger.warning("event not published", extra={"position": position, "reason": failure.reason})
+    database.connection().execute(
+        _FAILED, {"position": position, "error": failure.reason, "is_refused": failure.is_refusal}
+    )
