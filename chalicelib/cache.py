@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from chalicelib import config
+from chalicelib.breaker import Breaker
 from chalicelib.observability import count, logger
 
 TIMEOUT_SECONDS = 0.1
@@ -56,21 +57,7 @@ class Lifetime:
     hard: float
 
 
-class _Breaker:
-    """Remembers a failure for `BREAK_SECONDS`."""
-
-    def __init__(self) -> None:
-        self._open_until = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        return time.monotonic() < self._open_until
-
-    def trip(self) -> None:
-        self._open_until = time.monotonic() + BREAK_SECONDS
-
-
-_breaker = _Breaker()
+_breaker = Breaker(BREAK_SECONDS)
 
 
 def attempt(work: Callable[[Any], Result]) -> Result | Missing:

@@ -65,7 +65,9 @@ def forget() -> None:
         engine._tls.cache_clear()
     if cache := sys.modules.get("chalicelib.cache"):
         cache._client.cache_clear()
-        cache._breaker = cache._Breaker()
+        cache._breaker.reset()
+    if relay := sys.modules.get("chalicelib.messaging.relay"):
+        relay._breaker.reset()
     if tokens := sys.modules.get("chalicelib.web.tokens"):
         tokens._keys.cache_clear()
     if secrets := sys.modules.get("chalicelib.secrets"):

@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from chalicelib import database
+from chalicelib.breaker import Breaker
 from chalicelib.messaging import destinations
 from chalicelib.messaging.destinations import Failure, Message
 from chalicelib.observability import correlated, count, logger
@@ -26,6 +27,7 @@ from chalicelib.observability import correlated, count, logger
 CLAIMED_AT_ONCE = 30
 ATTEMPTS_BEFORE_PARKING = 5
 LONGEST_PAUSE_SECONDS = 300
+BREAK_SECONDS = 5.0
 RESERVE_MILLISECONDS = 10_000
 """What a sweep leaves of its function's time: one more round with every destination timing out."""
 
@@ -64,6 +66,7 @@ _STATE = text("""
     FROM outbox WHERE published_at IS NULL
 """)
 
+_breaker = Breaker(BREAK_SECONDS)
 _collected: ContextVar[list[UUID] | None] = ContextVar("collected_events", default=None)
 
 
@@ -99,11 +102,19 @@ def together() -> Iterator[None]:
 
 
 def relay_events(event_ids: Sequence[UUID]) -> None:
-    """Sends these events if it can. Never raises: they are stored, and the sweep tries again."""
+    """Sends these events if it can. Never raises: they are stored, and the sweep tries again.
+
+    When nothing of a round arrives, the next few seconds are left to the sweep, so that requests do not wait for it.
+    """
+    if _breaker.is_open:
+        return
     try:
-        while _relay_round(_CLAIM_CHOSEN, {"events": [str(event_id) for event_id in event_ids]}):
+        while sent := _relay_round(_CLAIM_CHOSEN, {"events": [str(event_id) for event_id in event_ids]}):
             pass
+        if sent == 0:
+            _breaker.trip()
     except Exception as error:  # noqa: BLE001  the change is committed, its caller must not be told otherwise
+        _breaker.trip()
         count("RelayFailures")
         logger.warning("events left to the sweep", extra={"reason": type(error).__name__})
 

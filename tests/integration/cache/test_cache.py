@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from chalicelib import cache
+from chalicelib import breaker, cache
 from chalicelib.cache import MISS, Lifetime
 from tests.clock import Clock
 from tests.environment import configured
@@ -47,9 +47,9 @@ def loaded_while_somebody_changes(key: str, source: Source) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _with_cache(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def _with_cache(environment: dict[str, str]) -> None:
     """Every test here runs in the environment of a function with a cache that has not failed yet."""
-    monkeypatch.setattr(cache, "_breaker", cache._Breaker())
+    cache._breaker.reset()
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_a_cache_that_is_down_is_no_error(environment: dict[str, str], key: str)
 
 
 def test_after_a_moment_the_cache_is_tried_again(key: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "time", clock)
+    monkeypatch.setattr(breaker, "time", clock)
     source = Source()
 
     def fails(_: Any) -> Any:
