@@ -17,11 +17,18 @@ PARAMETERS = {
     "TokenIssuer": "users/issuer",
     "JwksUrl": "users/jwks-url",
     "BusName": "events/bus-name",
+    "OrderEventsTopicArn": "events/topic-arn",
+    "MailFrom": "mail/from",
+    "MailConfigurationSet": "mail/configuration-set",
+    "PreferencesUrl": "mail/preferences-url",
+    "PushFcmArn": "push/fcm-arn",
+    "PushApnsArn": "push/apns-arn",
     "TableName": "data/table-name",
     "MediaBucket": "media/bucket-name",
     "DatabaseSecretArn": "database/secret-arn",
     "DatabaseOwnerSecretArn": "database/owner-secret-arn",
     "CacheUrl": "cache/url",
+    "AlarmTopicArn": "alarms/topic-arn",
 }
 ENVIRONMENT = {
     "USER_POOL_ID": "UserPoolId",
@@ -29,6 +36,12 @@ ENVIRONMENT = {
     "TOKEN_ISSUER": "TokenIssuer",
     "JWKS_URL": "JwksUrl",
     "BUS_NAME": "BusName",
+    "ORDER_EVENTS_TOPIC_ARN": "OrderEventsTopicArn",
+    "MAIL_FROM": "MailFrom",
+    "MAIL_CONFIGURATION_SET": "MailConfigurationSet",
+    "PREFERENCES_URL": "PreferencesUrl",
+    "PUSH_FCM_ARN": "PushFcmArn",
+    "PUSH_APNS_ARN": "PushApnsArn",
     "TABLE_NAME": "TableName",
     "MEDIA_BUCKET": "MediaBucket",
     "DATABASE_SECRET_ARN": "DatabaseSecretArn",
@@ -68,12 +81,13 @@ def bind_environment(template: Template, stage: Stage, release: str) -> Template
 
 def bind_policies(template: Template, stage: Stage) -> Template:
     """`template` with what the policy files leave open filled in: the stage, and parameters for the SSM references."""
-    references = {stage.parameter(path): {"Ref": name} for name, path in PARAMETERS.items()}
+    names = {stage.parameter(path): name for name, path in PARAMETERS.items()}
 
     def fill(text: str) -> Any:
         reference = SSM_REFERENCE.fullmatch(text)
-        if reference and reference[1] in references:
-            return references[reference[1]]
+        if reference:
+            return {"Ref": names[reference[1]]}
+        text = SSM_REFERENCE.sub(lambda within: f"${{{names[within[1]]}}}", text)
         return {"Fn::Sub": text} if "${" in text else text
 
     bound: Template = fill_stage(template, stage, fill)

@@ -24,7 +24,7 @@ from chalice.deploy.deployer import (
     SwaggerBuilder,
     WebsocketPolicyInjector,
 )
-from chalice.deploy.models import LambdaFunction
+from chalice.deploy.models import LambdaFunction, ScheduledEvent
 from chalice.deploy.swagger import CFNSwaggerGenerator
 from chalice.deploy.validate import validate_configuration, validate_resource_policy
 from chalice.package import ResourceBuilder, SAMTemplateGenerator
@@ -53,13 +53,22 @@ def generate(project: Path, stage: Stage) -> Template:
 
 
 class NamedFunctions(SAMTemplateGenerator):
-    """Chalice's generator, naming each function as it is named in `app.py`, and its code by reference."""
+    """Chalice's generator, naming each function as it is named in `app.py`, and its code by reference.
+
+    It keeps the descriptions of schedules, too.
+    """
 
     def _generate_lambdafunction(self, resource: LambdaFunction, template: Template) -> None:
         super()._generate_lambdafunction(resource, template)
         properties = template["Resources"][to_cfn_resource_name(resource.resource_name)]["Properties"]
         properties["FunctionName"] = f"{self._config.app_name}-{self._config.chalice_stage}-{resource.resource_name}"
         properties["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}}
+
+    def _generate_scheduledevent(self, resource: ScheduledEvent, template: Template) -> None:
+        super()._generate_scheduledevent(resource, template)
+        properties = template["Resources"][to_cfn_resource_name(resource.lambda_function.resource_name)]["Properties"]
+        (event,) = properties["Events"].values()
+        event["Properties"]["Description"] = resource.rule_description
 
 
 def _environment() -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from infra.packager import sha256
+from infra import packager
 from infra.stages import APP
 
 # SAM is a macro, and a template may name the roles it makes.
@@ -64,11 +65,19 @@ def deploy_stack(
 def upload_code(session: Session, bucket: str, package: Path) -> str:
     """Put `package` into `bucket` under a key made of its content, unless it is there, and return the key."""
     client = session.client("s3")
-    key = f"{APP}/{sha256(package)}.zip"
+    key = f"{APP}/{packager.sha256(package)}.zip"
     if client.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount", 0) == 0:
         with package.open("rb") as body:
             client.put_object(Bucket=bucket, Key=key, Body=body)
     return key
+
+
+def upload_template(session: Session, bucket: str, template: str) -> str:
+    """Put `template` into `bucket` under a key made of its content, and return its address for `template_url`."""
+    client = session.client("s3")
+    key = f"templates/{sha256(template.encode()).hexdigest()}"
+    client.put_object(Bucket=bucket, Key=key, Body=template.encode())
+    return f"{client.meta.endpoint_url}/{bucket}/{key}"
 
 
 def _start(client: Any, request: dict[str, Any], progress: Callable[[str], object]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from infra.alarms import add_alarms
 from infra.bindings import bind_environment, bind_policies, declare_parameters
 from infra.chalice_app import Template
+from infra.events import bind_rules, keep_undelivered, limit_retries, name_schedules, report_partial_batches
 from infra.functions import add_log_groups, allow_user_pool
 from infra.http_api import replace_rest_api
 from infra.stages import APP, Stage
@@ -16,5 +18,11 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = declare_parameters(template, stage)
     template = bind_environment(template, stage, release)
     template = bind_policies(template, stage)
+    template = report_partial_batches(template, stage)
+    template = bind_rules(template, stage)
+    template = keep_undelivered(template, stage)
+    template = name_schedules(template, stage)
+    template = limit_retries(template, stage)
     template = add_log_groups(template, stage)
-    return allow_user_pool(template, stage)
+    template = allow_user_pool(template, stage)
+    return add_alarms(template, stage)

@@ -1,23 +1,28 @@
-"""Starts MiniStack, and mends two things about it. Runs in the emulator's own environment (`.venv-emulator`).
+"""Starts MiniStack, and mends some things about it. Runs in the emulator's own environment (`.venv-emulator`).
 
 MiniStack writes its state when it is asked to end, and never before: after a hard kill all of it is gone but S3's
 objects. The laptop system therefore asks for a snapshot (SIGUSR1) when it is ready and now and then afterwards.
 
-CloudFormation's names of an HTTP API's CORS settings (`AllowOrigins`) do not reach the names that its gateway reads
-(`allowOrigins`), so every preflight request would be denied.
-
-The private names used here are those of the exact version in `requirements-emulator.txt`.
+Each `mend_…` makes one thing as it is on AWS, so that the same templates and policies work in both places. The private
+names used here are those of the exact version in `requirements-emulator.txt`.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
+from email.utils import parseaddr
 from typing import Any
 
 from ministack import app
+from ministack.core import iam_actions
 from ministack.core.persistence import save_all
-from ministack.services import apigateway
+from ministack.services import apigateway, sns
+
+_BATCHES = {
+    "sns:PublishBatch", "sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch",
+}  # fmt: skip
 
 
 def save(*_: object) -> None:
@@ -26,9 +31,63 @@ def save(*_: object) -> None:
 
 
 def mend_cors() -> None:
-    """Let the gateway read CORS settings by CloudFormation's names, too."""
+    """Let the gateway read CORS settings by CloudFormation's names, too (`AllowOrigins`, not only `allowOrigins`)."""
     for name in ("_cors_preflight_response", "_cors_response_headers"):
         setattr(apigateway, name, _renaming(getattr(apigateway, name)))
+
+
+def mend_transport() -> None:
+    """Let policies that refuse what does not come over TLS admit what comes over the loopback address."""
+    pin = app.pin_request_origin
+
+    def pin_as_secure(address: str, _: bool) -> None:
+        pin(address, True)
+
+    app.pin_request_origin = pin_as_secure
+
+
+def mend_batches() -> None:
+    """Ask policies for the action on one message when a request is about ten: there is no `sqs:SendMessageBatch`."""
+    action_of = iam_actions.extract_iam_action
+
+    def action_on_one(*request: Any) -> str | None:
+        action: str | None = action_of(*request)
+        return action.removesuffix("Batch") if action in _BATCHES else action
+
+    iam_actions.extract_iam_action = action_on_one
+
+
+def mend_resources() -> None:
+    """Ask policies for what a push or an e-mail is sent with, where the emulator asks for everything (`*`)."""
+    resource_of = iam_actions.extract_resource_arn
+
+    def resource_named(*request: Any) -> str:
+        service, _, path, _, body, query, region, account = request
+        named = ""
+        if service == "sns":
+            fields = ("PlatformApplicationArn", "EndpointArn")
+            named = next(filter(None, (iam_actions._query_param(query, field) for field in fields)), "")
+        if service == "ses" and path.endswith("/outbound-emails"):
+            _, sender = parseaddr(json.loads(body).get("FromEmailAddress", ""))
+            named = f"arn:aws:ses:{region}:{account}:identity/{sender}"
+        return named or str(resource_of(*request))
+
+    iam_actions.extract_resource_arn = resource_named
+
+
+def mend_push_endpoints() -> None:
+    """Give a push endpoint the ARN `endpoint/…` that it has on AWS; here it is the application's with a tail."""
+    create = sns._create_platform_endpoint
+
+    def create_named(parameters: dict[str, Any]) -> Any:
+        status, headers, body = create(parameters)
+        for arn in [arn for arn in sns._platform_endpoints if ":app/" in arn]:
+            endpoint = sns._platform_endpoints.pop(arn)
+            endpoint["arn"] = arn.replace(":app/", ":endpoint/")
+            sns._platform_endpoints[endpoint["arn"]] = endpoint
+        return status, headers, body.replace(b":app/", b":endpoint/") if status == 200 else body
+
+    sns._create_platform_endpoint = create_named
 
 
 def _renaming(answer: Callable[[dict[str, Any], str], Any]) -> Callable[[dict[str, Any], str], Any]:
@@ -40,5 +99,9 @@ def _renaming(answer: Callable[[dict[str, Any], str], Any]) -> Callable[[dict[st
 
 if __name__ == "__main__":
     mend_cors()
+    mend_transport()
+    mend_batches()
+    mend_resources()
+    mend_push_endpoints()
     signal.signal(signal.SIGUSR1, save)
     app.main()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,9 @@ API_HANDLER = f"{PREFIX}api_handler"
 CODE_BUCKET = f"{APP}-{LAPTOP}-code-{aws.ACCOUNT}"
 HTTP_API = f"{APP}-{LAPTOP}-api"
 MIGRATE = f"{PREFIX}migrate"
+
+# The parameter of the services stack for each push service. CloudFormation has no type for them.
+PUSH_APPLICATIONS = {"PushFcmArn": "GCM", "PushApnsArn": "APNS"}
 
 # CloudFormation takes a larger template from S3 only.
 _LARGEST_BODY = 51_200
@@ -54,11 +56,17 @@ class Stacks:
         return {stack["StackName"]: stack["StackStatus"] for stack in stacks}
 
     def deploy_services(self, say: Say) -> None:
-        """The user pool, the table, the bus and the buckets."""
+        """The user pool, the table, the bus, the buckets, the queues and topics, and what sends mail and pushes."""
         self._ensure_code_bucket()
         template = (CHECKOUT / "infra" / "stacks" / "services.yaml").read_text()
-        parameters = {"Stage": LAPTOP, "JwksBaseUrl": aws.endpoint(self._settings)}
+        parameters = {
+            "Stage": LAPTOP,
+            "JwksBaseUrl": aws.endpoint(self._settings),
+            "PreferencesUrl": f"http://localhost:{self._settings.ports.front_door}/",
+            **{name: self._push_application(platform) for name, platform in PUSH_APPLICATIONS.items()},
+        }
         self._deploy(SERVICES, template, parameters, say)
+        self._route_mail_events()
 
     def write_data_parameters(self) -> None:
         """The two database secrets and the parameters that name them and the cache."""
@@ -111,7 +119,8 @@ class Stacks:
 
     def _deploy(self, name: str, template: str, parameters: Mapping[str, str], say: Say) -> None:
         changes: list[str] = []
-        url = self._upload(template) if len(template.encode()) > _LARGEST_BODY else None
+        is_large = len(template.encode()) > _LARGEST_BODY
+        url = deploy.upload_template(self.session, CODE_BUCKET, template) if is_large else None
         try:
             deploy.deploy_stack(
                 self.session, name, template, dict(parameters), progress=changes.append, template_url=url
@@ -120,11 +129,6 @@ class Stacks:
             reason = f"The stack {name} was not deployed.\n{error}"
             raise Problem(reason, "Correct the template and start again.") from None
         say(f"{name}: {len(changes)} resources changed" if changes else f"{name}: nothing to change")
-
-    def _upload(self, template: str) -> str:
-        key = f"templates/{sha256(template.encode()).hexdigest()}.json"
-        self.session.client("s3").put_object(Bucket=CODE_BUCKET, Key=key, Body=template.encode())
-        return f"{aws.endpoint(self._settings)}/{CODE_BUCKET}/{key}"
 
     def _forget_packages_but(self, key: str) -> None:
         """Remove what earlier deployments uploaded, or hot reload would fill the disk."""
@@ -140,6 +144,21 @@ class Stacks:
         except client.exceptions.ResourceExistsException:
             written = client.put_secret_value(SecretId=name, SecretString=json.dumps(content))
         return str(written["ARN"])
+
+    def _push_application(self, platform: str) -> str:
+        """The ARN of the platform application that stands for one of a real push service."""
+        credential = {"PlatformCredential": "the emulator sends no pushes"}
+        client, name = self.session.client("sns"), f"{APP}-{LAPTOP}"
+        made = client.create_platform_application(Name=name, Platform=platform, Attributes=credential)
+        return str(made["PlatformApplicationArn"])
+
+    def _route_mail_events(self) -> None:
+        """Tell the sender's own topics of bounces: the emulator sends nothing to those of a configuration set."""
+        topic = f"arn:aws:sns:{aws.REGION}:{aws.ACCOUNT}:{PREFIX}mail-events"
+        for kind in ("Bounce", "Complaint"):
+            self.session.client("ses").set_identity_notification_topic(
+                Identity=self.parameter("mail/from"), NotificationType=kind, SnsTopic=topic
+            )
 
     def _ensure_code_bucket(self) -> None:
         client = self.session.client("s3")

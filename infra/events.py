@@ -1,0 +1,110 @@
+"""What calls a function beside HTTP: queues, rules of the event bus, topics and schedules.
+
+Chalice declares these events for the account's own bus, without retries or a place for what fails. The queues, the bus
+and the topics are in the services stack and are known by their agreed names.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from infra.bindings import functions
+from infra.chalice_app import Template
+from infra.stages import APP, Stage
+
+FAILED_EVENTS = "failed-events"
+
+_GATHERED_SECONDS = 1
+_RETRIED_SECONDS = 3600
+_RULE_RETRIES = 20
+_FUNCTION_RETRIES = 2
+_ASYNCHRONOUS = ("Schedule", "SNS", "CloudWatchEvent", "EventBridgeRule")
+
+
+def report_partial_batches(template: Template, stage: Stage) -> Template:
+    """`template` where a function reports which messages of a batch failed, and only those come again.
+
+    `PARTIAL_BATCH` tells the function that its report is read; without it one failure fails the batch. A batch is
+    gathered for a second, but for FIFO queues, which know no such thing.
+    """
+    result = copy.deepcopy(template)
+    for function, event in _events(result, stage, "SQS"):
+        properties = event["Properties"]
+        declared = properties.pop("MaximumBatchingWindowInSeconds")
+        if not properties["Queue"]["Fn::Sub"].endswith(".fifo"):
+            properties["MaximumBatchingWindowInSeconds"] = declared or _GATHERED_SECONDS
+        properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+        function["Environment"]["Variables"]["PARTIAL_BATCH"] = "true"
+    return result
+
+
+def bind_rules(template: Template, stage: Stage) -> Template:
+    """`template` with every rule named and on the stage's own bus, but for those that match events of AWS itself.
+
+    What cannot be delivered for an hour is kept among the failed events.
+    """
+    result = copy.deepcopy(template)
+    for function, event in _events(result, stage, "CloudWatchEvent"):
+        event["Type"] = "EventBridgeRule"
+        properties = event["Properties"]
+        if not _is_from_aws(properties["Pattern"]):
+            properties["EventBusName"] = {"Ref": "BusName"}
+        properties |= {
+            "RuleName": function["FunctionName"],
+            "DeadLetterConfig": {"Arn": _failed_events(stage)},
+            "RetryPolicy": {"MaximumEventAgeInSeconds": _RETRIED_SECONDS, "MaximumRetryAttempts": _RULE_RETRIES},
+        }
+    return result
+
+
+def keep_undelivered(template: Template, stage: Stage) -> Template:
+    """`template` where what a topic cannot deliver to a function is kept among the failed events."""
+    result = copy.deepcopy(template)
+    for _, event in _events(result, stage, "SNS"):
+        event["Properties"]["RedrivePolicy"] = {"deadLetterTargetArn": _failed_events(stage)}
+    return result
+
+
+def name_schedules(template: Template, stage: Stage) -> Template:
+    """`template` with every schedule named after its function, so that no two stages share one."""
+    result = copy.deepcopy(template)
+    for function, event in _events(result, stage, "Schedule"):
+        event["Properties"]["Name"] = function["FunctionName"]
+    return result
+
+
+def limit_retries(template: Template, stage: Stage) -> Template:
+    """`template` that says how often an event is tried again, and keeps what a function gave up on.
+
+    A schedule comes again by itself, so its events are neither repeated nor kept.
+    """
+    result = copy.deepcopy(template)
+    kept = {"OnFailure": {"Type": "SQS", "Destination": _failed_events(stage)}}
+    for function, event in _events(result, stage, *_ASYNCHRONOUS):
+        settings: dict[str, Any] = {"MaximumEventAgeInSeconds": _RETRIED_SECONDS}
+        if event["Type"] == "Schedule":
+            settings["MaximumRetryAttempts"] = 0
+        else:
+            settings |= {"MaximumRetryAttempts": _FUNCTION_RETRIES, "DestinationConfig": kept}
+        function["EventInvokeConfig"] = settings
+    return result
+
+
+def _events(template: Template, stage: Stage, *kinds: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The properties of a function and its event, for each event of one of the kinds."""
+    for function in functions(template, stage).values():
+        for event in function.get("Events", {}).values():
+            if event["Type"] in kinds:
+                yield function, event
+
+
+def _is_from_aws(pattern: dict[str, Any]) -> bool:
+    sources = pattern.get("source", [])
+    return bool(sources) and all(isinstance(source, str) and source.startswith("aws.") for source in sources)
+
+
+def _failed_events(stage: Stage) -> dict[str, str]:
+    arn = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}"
+    return {"Fn::Sub": f"{arn}:{APP}-{stage.name}-{FAILED_EVENTS}"}
