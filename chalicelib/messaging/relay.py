@@ -60,10 +60,10 @@ _FAILED = text(f"""
     WHERE position = :position
 """)  # noqa: S608  the only values in the text are our own constants
 _STATE = text("""
-    SELECT count(*) FILTER (WHERE parked_at IS NULL) AS pending,
-           count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked,
-           coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE parked_at IS NULL)), 0) AS oldest_seconds
-    FROM outbox WHERE published_at IS NULL
+    SELECT count(*) AS pending,
+           coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest_seconds,
+           (SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL) AS parked
+    FROM outbox WHERE published_at IS NULL AND parked_at IS NULL
 """)
 
 _breaker = Breaker(BREAK_SECONDS)
