@@ -15,8 +15,9 @@ OURS = (
     "ALLOWED_ORIGINS", "AWS_CHALICE_CLI_MODE", "AWS_ENDPOINT_URL", "AWS_LAMBDA_FUNCTION_NAME", "AWS_PROFILE",
     "BUS_NAME", "CACHE_URL", "DATABASE_CA_FILE", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_POOL_SIZE",
     "DATABASE_PORT", "DATABASE_SECRET_ARN", "DATABASE_TLS", "DATABASE_URL", "DATABASE_USER", "JWKS_URL",
-    "RATE_LIMITS", "STAGE", "TABLE_NAME", "TOKEN_ISSUER", "USER_POOL_ARN", "USER_POOL_CLIENT_ID", "USER_POOL_ID",
-    "VERSION",
+    "MAIL_CONFIGURATION_SET", "MAIL_FROM", "ORDER_EVENTS_TOPIC_ARN", "PARTIAL_BATCH", "PREFERENCES_URL",
+    "PUSH_APNS_ARN", "PUSH_FCM_ARN", "RATE_LIMITS", "STAGE", "TABLE_NAME", "TOKEN_ISSUER", "USER_POOL_ARN",
+    "USER_POOL_CLIENT_ID", "USER_POOL_ID", "VERSION",
 )  # fmt: skip
 
 ALWAYS = {
@@ -68,6 +69,8 @@ def forget() -> None:
         cache._breaker.reset()
     if relay := sys.modules.get("chalicelib.messaging.relay"):
         relay._breaker.reset()
+    if queues := sys.modules.get("chalicelib.messaging.queues"):
+        queues.url.cache_clear()
     if tokens := sys.modules.get("chalicelib.web.tokens"):
         tokens._keys.cache_clear()
     if secrets := sys.modules.get("chalicelib.secrets"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from chalicelib import database
 from tests.gateway import Answer, HttpApi
-from tests.people import Person
+from tests.orders import confirmed
+from tests.people import Person, enrolled
 from tests.products import listed, new_product
 from tests.services import Aws
 
@@ -28,28 +31,49 @@ class Example:
 
 
 def example_of(route: str, seller: Person, aws: Aws) -> Example:
-    """A request for `route` (`"PATCH /products/{product_id}"`); a product that it needs is `seller`'s, and active.
+    """A request for `route` (`"PATCH /products/{product_id}"`); what it needs is `seller`'s.
 
-    Raises `KeyError` for a route that nobody has given an example yet.
+    A product is active, an order confirmed, with `seller` as its buyer and its seller. Raises `KeyError` for a route
+    that nobody has given an example yet.
     """
     method, path = route.split()
-    if "{product_id}" in path:
-        path = path.replace("{product_id}", listed(seller))
-    if "{user_id}" in path:
-        path = path.replace("{user_id}", str(_somebody_else(aws).id))
+    for name, made in _IN_PATHS.items():
+        if name in path:
+            path = path.replace(name, made(seller, aws))
     return Example(method, path, _OPTIONS[route]())
 
 
-def _somebody_else(aws: Aws) -> Person:
-    from chalicelib import database
+def _somebody_else(aws: Aws) -> str:
     from chalicelib.users import repository
 
     person = aws.signed_up(f"{uuid4()}@example.com", "users")
     database.write(lambda: repository.add(person.id, f"{person.id}@example.com", "users"))
-    return person
+    return str(person.id)
 
 
-_OPTIONS = {
+def _device(owner: Person) -> str:
+    from chalicelib import notifications
+
+    device_id, registration = uuid4(), {"platform": "fcm", "token": str(uuid4())}
+    database.write(lambda: notifications.register_device(owner.caller, device_id, registration))
+    return str(device_id)
+
+
+def _new_order() -> dict[str, Any]:
+    lines = [{"product_id": listed(enrolled()), "quantity": 1}]
+    return {"headers": {"idempotency-key": str(uuid4())}, "body": {"lines": lines}}
+
+
+_IN_PATHS: dict[str, Callable[[Person, Aws], str]] = {
+    "{product_id}": lambda seller, aws: listed(seller),
+    "{order_id}": lambda seller, aws: str(confirmed(seller, {listed(seller): 1}).id),
+    "{user_id}": lambda seller, aws: _somebody_else(aws),
+    "{device_id}": lambda seller, aws: _device(seller),
+    "{queue}": lambda seller, aws: "emails",
+}
+
+
+_OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /health": dict,
     "GET /health/dependencies": dict,
     "GET /openapi.json": dict,
@@ -64,4 +88,16 @@ _OPTIONS = {
     "PATCH /products/{product_id}": lambda: {"headers": ANY_VERSION, "body": {"stock": 4}},
     "DELETE /products/{product_id}": lambda: {"headers": ANY_VERSION},
     "GET /me/products": dict,
+    "GET /bestsellers": dict,
+    "POST /orders": _new_order,
+    "GET /orders": dict,
+    "GET /orders/{order_id}": dict,
+    "POST /orders/{order_id}/cancel": dict,
+    "GET /sales": dict,
+    "POST /sales/{order_id}/ship": dict,
+    "PUT /me/devices/{device_id}": lambda: {"body": {"platform": "apns", "token": str(uuid4())}},
+    "DELETE /me/devices/{device_id}": dict,
+    "GET /admin/queues": dict,
+    "GET /admin/dead-letters/{queue}": dict,
+    "POST /admin/dead-letters/{queue}/redrive": lambda: {"body": {"event_type": "order.shipped"}},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from uuid import UUID
 import boto3
 from moto.server import ThreadedMotoServer
 
+from chalicelib.messaging.queues import EMAILS, PUSHES, QUEUES
 from local import postgresql, valkey
 from local.home import Home
 from local.ports import LOOPBACK, bind
@@ -22,6 +24,9 @@ from local.postgresql import Login
 from local.processes import Processes
 from tests.environment import ALWAYS, configured
 from tests.people import Person
+
+MOTO_ACCOUNT = "123456789012"
+NOTIFIED = ["order.confirmed", "order.shipped", "order.cancelled", "order.expired"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def running(folder: Path) -> Iterator[Services]:
 
 
 class Aws:
-    """AWS's side of the network: the user pool, the table and Secrets Manager, served by moto over HTTP."""
+    """AWS's side of the network, served by moto over HTTP: user pool, table, secrets, and all that carries messages."""
 
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -100,11 +105,21 @@ class Aws:
         )
         for group in ("users", "moderators", "admins"):
             self.cognito.create_group(UserPoolId=self.pool_id, GroupName=group)
+        self.topic = self._order_events()
+        self.client("events").create_event_bus(Name="marketplace-local")
+        self.client("sesv2").create_email_identity(EmailIdentity="orders@marketplace.example")
+        self.push_applications = {platform: self._push_application(platform) for platform in ("GCM", "APNS")}
 
     @property
     def settings(self) -> dict[str, str]:
         """The variables of a function that uses it."""
-        return {"AWS_ENDPOINT_URL": self.endpoint, "USER_POOL_ID": self.pool_id}
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "USER_POOL_ID": self.pool_id,
+            "ORDER_EVENTS_TOPIC_ARN": self.topic,
+            "PUSH_FCM_ARN": self.push_applications["GCM"],
+            "PUSH_APNS_ARN": self.push_applications["APNS"],
+        }
 
     def client(self, service: str) -> Any:
         """A boto3 client of the edge."""
@@ -133,9 +148,36 @@ class Aws:
         """Whether `person` may sign in."""
         return bool(self.cognito.admin_get_user(UserPoolId=self.pool_id, Username=str(person.id))["Enabled"])
 
+    def queue_url(self, name: str) -> str:
+        """The URL of the queue or dead-letter queue called `name`."""
+        return str(self.client("sqs").get_queue_url(QueueName=f"marketplace-local-{name}")["QueueUrl"])
+
     def stop(self) -> None:
         """Closes its HTTP server."""
         self._server.stop()
+
+    def _order_events(self) -> str:
+        """The topic of what happens to orders, with the queues behind it; and the queue of orders."""
+        sqs, sns = self.client("sqs"), self.client("sns")
+        topic = str(sns.create_topic(Name="marketplace-local-order-events")["TopicArn"])
+        for queue in QUEUES:
+            for name in (queue.dead, queue.name):
+                fifo = {"FifoQueue": "true"} if queue.is_fifo else {}
+                sqs.create_queue(QueueName=f"marketplace-local-{name}", Attributes=fifo)
+        for queue in (EMAILS, PUSHES):
+            sns.subscribe(
+                TopicArn=topic,
+                Protocol="sqs",
+                Endpoint=f"arn:aws:sqs:{ALWAYS['AWS_REGION']}:{MOTO_ACCOUNT}:marketplace-local-{queue.name}",
+                Attributes={"RawMessageDelivery": "true", "FilterPolicy": json.dumps({"type": NOTIFIED})},
+            )
+        return topic
+
+    def _push_application(self, platform: str) -> str:
+        answer = self.client("sns").create_platform_application(
+            Name="marketplace-local", Platform=platform, Attributes={"PlatformCredential": "x"}
+        )
+        return str(answer["PlatformApplicationArn"])
 
 
 def _migrate(services: Services) -> None:

@@ -173,7 +173,7 @@ def test_dependencies_are_told_one_by_one(api: HttpApi, admin: Person) -> None:
 
     assert found["status"] == "ok"
     assert {name: one["state"] for name, one in found["dependencies"].items()} == {
-        "database": "up", "cache": "up", "table": "up",
+        "database": "up", "cache": "up", "queue": "up", "table": "up",
     }  # fmt: skip
 
 

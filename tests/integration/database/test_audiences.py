@@ -21,6 +21,7 @@ CALLERS = (
 _ANYONE = "200 200 200 200 200 200 200 200 200 200 200 200"
 _VISITORS = "200 200 200 200 200 200 200 200 401 401 401 401"
 _SIGNED_IN = "401 200 200 200 200 403 403 200 401 401 401 401"
+_OWN = "401 200 200 200 200 200 200 200 401 401 401 401"
 _ADMINS = "401 403 403 403 200 403 403 403 401 401 401 401"
 
 #                              nob buy sel mod adm dis dia dea id  cli sub forged
@@ -38,7 +39,19 @@ EXPECTED = {
     "GET /products/{product_id}": _VISITORS,
     "PATCH /products/{product_id}": "401 403 200 200 200 403 403 403 401 401 401 401",
     "DELETE /products/{product_id}": "401 403 204 204 204 403 403 403 401 401 401 401",
-    "GET /me/products": "401 200 200 200 200 200 200 200 401 401 401 401",
+    "GET /me/products": _OWN,
+    "GET /bestsellers": _ANYONE,
+    "POST /orders": "401 201 201 201 201 403 403 201 401 401 401 401",
+    "GET /orders": _OWN,
+    "GET /orders/{order_id}": "401 404 200 404 200 404 403 404 401 401 401 401",
+    "POST /orders/{order_id}/cancel": "401 404 200 404 404 403 403 404 401 401 401 401",
+    "GET /sales": _OWN,
+    "POST /sales/{order_id}/ship": "401 404 200 404 404 403 403 404 401 401 401 401",
+    "PUT /me/devices/{device_id}": _SIGNED_IN,
+    "DELETE /me/devices/{device_id}": "401 404 204 404 404 404 404 404 401 401 401 401",
+    "GET /admin/queues": "401 403 403 200 200 403 403 403 401 401 401 401",
+    "GET /admin/dead-letters/{queue}": _ADMINS,
+    "POST /admin/dead-letters/{queue}/redrive": _ADMINS,
 }
 
 ROUTES = [f"{route.method} {route.path}" for route in app.app.endpoints]

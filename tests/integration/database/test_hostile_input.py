@@ -37,6 +37,10 @@ _fields = st.sampled_from(
         "amount",
     ]
 )
+_almost_orders = st.lists(
+    st.dictionaries(st.sampled_from(["product_id", "quantity", "unit_price"]), _values), max_size=3
+).map(lambda lines: {"lines": lines})
+_almost_devices = st.fixed_dictionaries({"platform": st.sampled_from(["fcm", "apns"]) | _values, "token": _values})
 _bodies = st.dictionaries(_fields, _values, max_size=6) | _values
 _almost_products = st.dictionaries(_fields, _values, min_size=1, max_size=2).map(
     lambda changes: new_product() | changes
@@ -54,7 +58,11 @@ _headers = st.dictionaries(
     st.sampled_from(_header_names), st.text(st.characters(codec="latin-1"), max_size=40), max_size=4
 )
 
-WRITES = [("POST", "/products"), ("PATCH", "/me"), ("PATCH", "/products/{id}"), ("PATCH", "/admin/users/{id}")]
+WRITES = [
+    ("POST", "/products"), ("PATCH", "/me"), ("PATCH", "/products/{id}"), ("PATCH", "/admin/users/{id}"),
+    ("POST", "/orders"), ("POST", "/orders/{id}/cancel"), ("POST", "/sales/{id}/ship"), ("PUT", "/me/devices/{id}"),
+    ("POST", "/admin/dead-letters/{id}/redrive"),
+]  # fmt: skip
 READS = [route.path for route in app.app.endpoints if route.method == "GET" and route.path != "/health/dependencies"]
 ANY_ID = "01a203a3-0000-7000-8000-000000000000"
 
@@ -66,7 +74,7 @@ def admin(environment: dict[str, str]) -> Person:
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 @settings(max_examples=60)
-@given(body=_bodies | _almost_products)
+@given(body=_bodies | _almost_products | _almost_orders | _almost_devices)
 def test_no_body_breaks_a_write(api: HttpApi, admin: Person, method: str, path: str, body: Any) -> None:
     text = json.dumps(body)
 

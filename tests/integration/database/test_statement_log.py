@@ -68,7 +68,9 @@ def test_a_run_through_every_route_pins_nothing(log: StatementLog, api: HttpApi,
     assert [line for line in lines if PINNING.search(line)] == []
     assert sum("INSERT INTO products" in line for line in lines) >= 1
     assert sum("UPDATE products SET" in line for line in lines) >= 2
-    assert sum("pg_try_advisory_xact_lock" in line for line in lines) >= 1
+    assert sum("pg_try_advisory_xact_lock" in line for line in lines) >= 2
+    assert sum("INSERT INTO order_lines" in line for line in lines) >= 1
+    assert sum("UPDATE outbox" in line and "published_at = now()" in line for line in lines) >= 3
 
 
 def test_a_read_is_nothing_but_its_statement(log: StatementLog, api: HttpApi) -> None:
