@@ -9,6 +9,7 @@ holds nothing back any more.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -152,24 +153,34 @@ def _send_claimed(claim: Any, chosen: dict[str, Any]) -> int | None:
     rows = connection.execute(claim, {"limit": CLAIMED_AT_ONCE} | chosen).all()
     if not rows:
         return None
+    started = time.perf_counter()
     failures = destinations.send([Message(**row._asdict()) for row in rows])
     published = [row for row in rows if row.position not in failures]
     if published:
         connection.execute(_PUBLISHED, {"positions": [row.position for row in published]})
     for position, failure in failures.items():
         _put_off(position, failure)
-    for row in published:
-        with correlated(row.correlation_id):
-            logger.info(
-                "event published",
-                extra={"event_id": str(row.event_id), "type": row.type, "destination": row.destination},
-            )
+    for row in rows:
+        _tell(row, failures.get(row.position), started)
     return len(published)
 
 
 def _put_off(position: int, failure: Failure) -> None:
     count("PublishFailures")
-    logger.warning("event not published", extra={"position": position, "reason": failure.reason})
     database.connection().execute(
         _FAILED, {"position": position, "error": failure.reason, "is_refused": failure.is_refusal}
     )
+
+
+def _tell(row: Any, failure: Failure | None, started: float) -> None:
+    event = {
+        "event_id": str(row.event_id),
+        "type": row.type,
+        "destination": row.destination,
+        "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+    }
+    with correlated(row.correlation_id):
+        if failure is None:
+            logger.info("event published", extra=event)
+        else:
+            logger.warning("event not published", extra=event | {"reason": failure.reason})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from chalicelib.ids import new_id
 from chalicelib.messaging.delivery import Outcome
@@ -20,8 +21,9 @@ class StoredPost:
 
     def settle(self, outcome: Outcome) -> None:
         """Stores what became of a notification."""
-        repository.settle(outcome.delivery_id, outcome.state, outcome.detail)
-        self._tell(outcome.state)
+        settled = repository.settle(outcome.delivery_id, outcome.state, outcome.detail)
+        if settled is not None:
+            self._tell(outcome.state, *settled)
 
     def is_finished(self, message: Envelope) -> bool:
         """Whether no notification of `message` waits or is in somebody's hands."""
@@ -30,16 +32,17 @@ class StoredPost:
     def claimed(self, message: Envelope) -> Notification | None:
         """A pending notification of `message`, claimed; those that a crash left in hand are given up."""
         for _ in range(repository.give_up_abandoned(message.id, self.channel)):
-            self._tell(UNCERTAIN)
+            self._tell(UNCERTAIN, message.id)
         return repository.claim(message.id, self.channel)
 
     def stored(self, message: Envelope, planned: Sequence[Notification]) -> None:
         """Plans notifications; again changes nothing."""
         repository.plan(message.id, self.channel, planned)
 
-    def _tell(self, state: str) -> None:
+    def _tell(self, state: str, event_id: UUID, kind: str = "") -> None:
         count(f"Notifications{state.title()}")
-        logger.info(f"{self.channel} {state}", extra={"channel": self.channel, "state": state})
+        told = {"channel": self.channel, "state": state, "event_id": str(event_id), "kind": kind}
+        logger.info(f"{self.channel} {state}", extra=told)
 
 
 def planned(notice: Notice, **device: object) -> Notification:

@@ -39,6 +39,7 @@ _SETTLE = text("""
     UPDATE notifications
     SET state = :state, detail = :detail, finished_at = CASE WHEN :state <> 'pending' THEN now() END
     WHERE id = :id AND state = 'sending'
+    RETURNING event_id, kind
 """)
 
 
@@ -71,9 +72,14 @@ def give_up_abandoned(event_id: UUID, channel: str) -> int:
     return int(connection().execute(_GIVE_UP, values).rowcount)
 
 
-def settle(notification_id: UUID, state: str, detail: str) -> None:
-    """Stores what became of a claimed notification; one that was given up in the meantime stays so."""
-    connection().execute(_SETTLE, {"id": notification_id, "state": state, "detail": detail[:500]})
+def settle(notification_id: UUID, state: str, detail: str) -> tuple[UUID, str] | None:
+    """Stores what became of a claimed notification, and returns its event and kind.
+
+    One that was given up in the meantime stays so; then it is None.
+    """
+    values = {"id": notification_id, "state": state, "detail": detail[:500]}
+    row = connection().execute(_SETTLE, values).one_or_none()
+    return None if row is None else (row.event_id, row.kind)
 
 
 def is_finished(event_id: UUID, channel: str) -> bool:
