@@ -21,6 +21,7 @@ from moto.apigateway.models import APIGatewayBackend
 from moto.server import ThreadedMotoServer
 
 from app import app
+from chalicelib.messaging.queues import QUEUES
 from chalicelib.web.identity import Audience
 from infra import stages, stock
 from infra.bindings import PARAMETERS
@@ -77,6 +78,10 @@ def account() -> Iterator[Account]:
     for path in PARAMETERS.values():
         value = POOL if path.endswith("arn") else "made-up"
         account.client("ssm").put_parameter(Name=stages.named("dev").parameter(path), Value=value, Type="String")
+    for queue in QUEUES:
+        fifo = {"FifoQueue": "true"} if queue.is_fifo else {}
+        account.client("sqs").create_queue(QueueName=f"marketplace-dev-{queue.name}", Attributes=fifo)
+    account.client("sns").create_topic(Name="marketplace-dev-mail-events")
     yield account
     server.stop()
 
@@ -150,9 +155,12 @@ def test_chalice_deploy_asks_for_the_functions_and_routes_of_the_app(
     assert wrongly_secured(document) == []
     assert document["securityDefinitions"]["signed_in"]["x-amazon-apigateway-authorizer"]["providerARNs"] == [POOL]
     functions = {function["FunctionName"] for function in account.client("lambda").list_functions()["Functions"]}
-    assert functions == {"marketplace-dev"} | {
-        f"marketplace-dev-{name}" for name in ("admin_auth", "pre_sign_up", "post_confirmation", "migrate")
-    }
+    configured = json.loads((PROJECT / ".chalice" / "config.json").read_text())["lambda_functions"].keys()
+    assert functions == {"marketplace-dev"} | {f"marketplace-dev-{name}" for name in configured - {"api_handler"}}
+    mappings = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert sorted(mapping["FunctionArn"].rpartition("-")[2] for mapping in mappings) == sorted(
+        queue.consumer for queue in QUEUES
+    )
 
 
 def test_chalice_local_serves_the_app() -> None:

@@ -22,13 +22,8 @@ from tests.events import http_api_event, sign_up_event
 
 LARGEST = 12_000_000
 HEAVY = ("sqlalchemy", "pg8000", "redis", "alembic", "boto3", "botocore")
-HANDLERS = {
-    "api_handler": "app",
-    "admin_auth": "admin_auth",
-    "pre_sign_up": "pre_sign_up",
-    "post_confirmation": "post_confirmation",
-    "migrate": "migrate",
-}
+CONFIGURED = json.loads((PROJECT / ".chalice" / "config.json").read_text())["lambda_functions"]
+HANDLERS = {name: name for name in CONFIGURED} | {"api_handler": "app"}
 
 # What Lambda's runtime does: import the module of the handler, take the handler, call it.
 START = """

@@ -10,10 +10,11 @@ from cfnlint.decode import cfn_yaml
 
 from infra.bindings import PARAMETERS
 from infra.build import PROJECT
-from tests.contract.lint import lint
+from tests.contract.lint import expanded, lint
 
 TEMPLATE = PROJECT / "infra" / "stacks" / "services.yaml"
-STATEFUL = ("UserPool", "Table", "MediaBucket")
+QUEUES = ("Orders", "OrdersDead", "Emails", "EmailsDead", "Pushes", "PushesDead", "FailedEvents")
+STATEFUL = ("UserPool", "Table", "MediaBucket", *QUEUES)
 
 
 @pytest.fixture
@@ -65,10 +66,19 @@ def test_media_is_never_public(template: dict[str, Any]) -> None:
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_the_stack_writes_what_the_app_reads_from_it(template: dict[str, Any]) -> None:
+def test_mail_that_comes_back_is_told(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    destination = resources["MailEventDestination"]["Properties"]
+    assert destination["ConfigurationSetName"] == {"Ref": "MailConfigurationSet"}
+    assert destination["EventDestination"]["MatchingEventTypes"] == ["BOUNCE", "COMPLAINT"]
+    assert destination["EventDestination"]["SnsDestination"] == {"TopicARN": {"Ref": "MailEvents"}}
+    assert resources["MailIdentity"]["Properties"]["EmailIdentity"] == {"Ref": "MailFrom"}
+
+
+def test_the_stack_writes_what_the_app_reads_from_it() -> None:
     written = {
         resource["Properties"]["Name"]["Fn::Sub"].removeprefix("/marketplace/${Stage}/")
-        for resource in template["Resources"].values()
+        for resource in expanded(TEMPLATE)["Resources"].values()
         if resource["Type"] == "AWS::SSM::Parameter"
     }
     from_the_data_stack = {"database/secret-arn", "database/owner-secret-arn", "cache/url"}

@@ -33,6 +33,11 @@ FROZEN = (
         r"arn:\S+:\$\{HttpApi\}/api/\*",
         "one API calls one function for all of its routes; stage and API are named",
     ),
+    Wildcard(
+        frozenset({"sns:Publish", "sns:SetEndpointAttributes", "sns:DeleteEndpoint"}),
+        r"arn:\S+:sns:\S+:endpoint/(GCM|APNS)/marketplace-\w+/\*",
+        "SNS names an endpoint when a device is registered; the application that it belongs to is named",
+    ),
 )
 
 
