@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.chalice_app import Template
+from infra.errors import BuildError
 from infra.stages import APP, Stage
 
 PARAMETERS = {
@@ -80,14 +81,23 @@ def bind_environment(template: Template, stage: Stage, release: str) -> Template
 
 
 def bind_policies(template: Template, stage: Stage) -> Template:
-    """`template` with what the policy files leave open filled in: the stage, and parameters for the SSM references."""
+    """`template` with what the policy files leave open filled in: the stage, and parameters for the SSM references.
+
+    Raises `BuildError` for a reference to a parameter that the stacks do not share.
+    """
     names = {stage.parameter(path): name for name, path in PARAMETERS.items()}
 
+    def parameter(reference: re.Match[str]) -> str:
+        if reference[1] not in names:
+            raise BuildError(
+                f"a policy refers to {reference[1]}, which is not among the parameters in infra/bindings.py"
+            )
+        return names[reference[1]]
+
     def fill(text: str) -> Any:
-        reference = SSM_REFERENCE.fullmatch(text)
-        if reference:
-            return {"Ref": names[reference[1]]}
-        text = SSM_REFERENCE.sub(lambda within: f"${{{names[within[1]]}}}", text)
+        if reference := SSM_REFERENCE.fullmatch(text):
+            return {"Ref": parameter(reference)}
+        text = SSM_REFERENCE.sub(lambda within: f"${{{parameter(within)}}}", text)
         return {"Fn::Sub": text} if "${" in text else text
 
     bound: Template = fill_stage(template, stage, fill)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.deploy import DeploymentFailed, deploy_stack, upload_code
+from infra.deploy import DeploymentFailed, deploy_stack, upload_code, upload_template
 
 STACK = "marketplace-dev-app"
 
@@ -60,6 +61,8 @@ class CloudFormation:
 class Bucket:
     """One bucket, and what was put into it."""
 
+    meta = SimpleNamespace(endpoint_url="https://s3.eu-central-1.amazonaws.com")
+
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.puts = 0
@@ -69,7 +72,8 @@ class Bucket:
 
     def put_object(self, **request: Any) -> None:
         self.puts += 1
-        self.objects[request["Key"]] = request["Body"].read()
+        body = request["Body"]
+        self.objects[request["Key"]] = body if isinstance(body, bytes) else body.read()
 
 
 class Session:
@@ -157,6 +161,15 @@ def test_code_is_uploaded_once_under_its_content(tmp_path: Path) -> None:
     assert keys[0] == keys[1] != keys[2]
     assert bucket.puts == 2
     assert bucket.objects[keys[2]] == b"two"
+
+
+def test_a_template_is_uploaded_under_its_content_and_has_an_address() -> None:
+    bucket = Bucket()
+    url = upload_template(Session(bucket), "code", "{}")
+    ((key, body),) = bucket.objects.items()
+    assert url == f"https://s3.eu-central-1.amazonaws.com/code/{key}"
+    assert body == b"{}"
+    assert upload_template(Session(bucket), "code", "[]") != url
 
 
 def _event(number: int, resource: str, status: str, reason: str) -> dict[str, str]:
