@@ -20,6 +20,9 @@ from chalicelib.web.identity import Audience, Authorizer
 
 View = Callable[..., Any]
 
+NOT_HTTP = ("cloudwatch", "dynamodb", "kinesis", "pure_lambda", "s3", "scheduled", "sns", "sqs")
+"""Chalice's names for the kinds of events that are no requests."""
+
 
 class Marketplace(Chalice):
     """Chalice, where one declaration per route drives validation, permission, idempotency, rates and documentation."""
@@ -27,7 +30,8 @@ class Marketplace(Chalice):
     def __init__(self, app_name: str) -> None:
         self.endpoints: list[Endpoint] = []
         super().__init__(app_name, debug=False, configure_logs=False)
-        self.register_middleware(_observed, "pure_lambda")
+        for kind in NOT_HTTP:
+            self.register_middleware(_observed, kind)
 
     def route(  # type: ignore[override]  # stricter than Chalice: the audience must be given
         self,

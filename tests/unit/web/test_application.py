@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from chalice.app import CustomAuthorizer, IAMAuthorizer
+from chalice.app import CustomAuthorizer, IAMAuthorizer, Rate
 
 import app
+from chalicelib import observability
 from chalicelib.web.application import Marketplace
 from chalicelib.web.identity import Audience
 from tests.environment import configured
 from tests.events import http_api_event, rest_event
 from tests.gateway import HttpApi
 from tests.identity_provider import IdentityProvider
+from tests.log_lines import LogLines
 
 
 @pytest.fixture
@@ -168,3 +171,31 @@ def test_admin_routes_are_those_that_the_admin_authorizer_guards() -> None:
         "/admin/dead-letters/{queue}": ["GET"],
         "/admin/dead-letters/{queue}/redrive": ["POST"],
     }
+
+
+def test_what_a_function_without_a_request_counts_is_written_under_the_id_of_its_invocation(
+    capsys: pytest.CaptureFixture[str], logs: LogLines
+) -> None:
+    own = Marketplace("own")
+    told = {"Subject": "", "Message": "", "MessageAttributes": {}}
+    names = ("version", "account", "region", "source", "time", "id", "detail", "detail-type", "resources")
+    event_of_every_kind = dict.fromkeys(names, "") | {"Records": [{"Sns": told}]}
+
+    def count(event: Any, context: Any = None) -> None:
+        observability.count("ThingsDone")
+        observability.logger.info("done")
+
+    handlers = [
+        own.on_sqs_message("queue", name="on_sqs")(count),
+        own.on_sns_message("topic", name="on_sns")(count),
+        own.on_cw_event({"source": ["x"]}, name="on_event")(count),
+        own.schedule(Rate(1, unit=Rate.MINUTES), name="on_schedule")(count),
+        own.lambda_function(name="on_invocation")(count),
+    ]
+
+    for number, handler in enumerate(handlers):
+        handler(event_of_every_kind, SimpleNamespace(aws_request_id=f"invocation-{number}"))
+
+    counted = [json.loads(line)["ThingsDone"] for line in capsys.readouterr().out.splitlines()]
+    assert counted == [[1.0]] * len(handlers)
+    assert [line["correlation_id"][-1] for line in logs.records] == ["0", "1", "2", "3", "4"]
