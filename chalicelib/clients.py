@@ -24,7 +24,7 @@ _THROTTLING = {
 
 
 @cache
-def client(service: str, attempts: int = ATTEMPTS) -> Any:
+def client(service: str, attempts: int | None = None) -> Any:
     """The boto3 client of `service` (`"cognito-idp"`, `"secretsmanager"`, …).
 
     `attempts=1` is for calls that must not be made twice.
@@ -36,7 +36,7 @@ def client(service: str, attempts: int = ATTEMPTS) -> Any:
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
         ),
     )
 

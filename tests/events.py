@@ -1,10 +1,11 @@
-"""Events as API Gateway sends them to a function."""
+"""Events as AWS sends them to a function."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 ADDRESS = "192.0.2.1"
 API_ID = "a1b2c3d4e5"
@@ -113,4 +114,78 @@ def sign_up_event(email: str | None, subject: str = "", trigger: str = "PreSignU
         "triggerSource": trigger,
         "request": {"userAttributes": attributes | ({"sub": subject} if subject else {})},
         "response": {"autoConfirmUser": False, "autoVerifyEmail": False, "autoVerifyPhone": False},
+    }
+
+
+class Context:
+    """Lambda's context object. `remaining` is what it says each time it is asked; the last value stays."""
+
+    aws_request_id = "4a2b1c3d-0000-4000-8000-000000000000"
+
+    def __init__(self, *remaining: int) -> None:
+        self._remaining = list(remaining or (60_000,))
+
+    def get_remaining_time_in_millis(self) -> int:
+        """The milliseconds that are left."""
+        return self._remaining.pop(0) if len(self._remaining) > 1 else self._remaining[0]
+
+
+def sqs_event(queue: str, bodies: Sequence[str], groups: Sequence[str] = (), receives: int = 1) -> dict[str, Any]:
+    """A batch of messages; their ids are `"0"`, `"1"` and so on."""
+    return {
+        "Records": [
+            {
+                "messageId": str(number),
+                "receiptHandle": str(uuid4()),
+                "body": body,
+                "attributes": {
+                    "ApproximateReceiveCount": str(receives),
+                    "SentTimestamp": "1545082649183",
+                    "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+                    "ApproximateFirstReceiveTimestamp": "1545082649185",
+                }
+                | ({"MessageGroupId": groups[number]} if groups else {}),
+                "messageAttributes": {},
+                "md5OfBody": "",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:eu-central-1:000000000000:marketplace-local-{queue}",
+                "awsRegion": "eu-central-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def failed(report: Any) -> set[str]:
+    """The ids of the messages that a consumer's report wants again."""
+    return {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
+
+
+def sns_event(message: Any) -> dict[str, Any]:
+    """A notification of a topic."""
+    return {
+        "Records": [
+            {"EventSource": "aws:sns", "Sns": {"Subject": None, "Message": json.dumps(message), "MessageId": "1"}}
+        ]
+    }
+
+
+def bus_event(body: str) -> dict[str, Any]:
+    """An event of the bus, with an envelope as its detail."""
+    detail = json.loads(body)
+    return scheduled_event() | {"source": "marketplace.orders", "detail-type": detail["type"], "detail": detail}
+
+
+def scheduled_event() -> dict[str, Any]:
+    """What a schedule sends."""
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": "2026-01-31T12:00:00Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {},
     }

@@ -1,9 +1,15 @@
-"""The API of this process as a fixture, for the folders whose tests use it."""
+"""The API of this process as a fixture, and the edge of messages, for the folders whose tests use them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from chalicelib import clients
+from chalicelib.messaging import relay
+from tests.edge import Edge, running
+from tests.environment import configured
 from tests.gateway import HttpApi
 from tests.identity_provider import IdentityProvider
 
@@ -12,3 +18,27 @@ from tests.identity_provider import IdentityProvider
 def api(environment: dict[str, str], provider: IdentityProvider) -> HttpApi:
     """The API, behind a gateway of this process."""
     return HttpApi(provider)
+
+
+@pytest.fixture(scope="session")
+def edge_server() -> Iterator[Edge]:
+    """The one edge of this run."""
+    with running() as edge:
+        yield edge
+
+
+@pytest.fixture(scope="module")
+def edge_environment(environment: dict[str, str], edge_server: Edge) -> Iterator[dict[str, str]]:
+    """An execution environment whose messages go to the edge, each call once; yields its variables."""
+    variables = environment | edge_server.settings
+    with configured(**variables), pytest.MonkeyPatch.context() as impatient:
+        impatient.setattr(clients, "ATTEMPTS", 1)
+        yield variables
+
+
+@pytest.fixture
+def edge(edge_environment: dict[str, str], edge_server: Edge) -> Edge:
+    """What carries messages, in place of AWS's: it fails when the test says so."""
+    edge_server.forget()
+    relay._breaker.reset()
+    return edge_server

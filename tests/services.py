@@ -119,6 +119,7 @@ class Aws:
             "ORDER_EVENTS_TOPIC_ARN": self.topic,
             "PUSH_FCM_ARN": self.push_applications["GCM"],
             "PUSH_APNS_ARN": self.push_applications["APNS"],
+            "PARTIAL_BATCH": "true",
         }
 
     def client(self, service: str) -> Any:

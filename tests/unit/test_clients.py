@@ -5,7 +5,7 @@ import pytest
 from chalicelib import clients
 from tests.environment import configured
 
-SERVICES = ["cognito-idp", "dynamodb", "rds", "secretsmanager"]
+SERVICES = ["cognito-idp", "dynamodb", "events", "rds", "secretsmanager", "sns", "sqs"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -17,9 +17,30 @@ def test_every_client_gives_up_soon_and_tries_at_most_twice(service: str) -> Non
     assert settings.retries == {"mode": "standard", "total_max_attempts": 2}
 
 
+def test_a_call_that_must_not_be_made_twice_is_tried_once() -> None:
+    assert clients.client("sesv2", attempts=1).meta.config.retries["total_max_attempts"] == 1
+
+
 def test_there_is_one_client_of_each_kind() -> None:
     assert clients.client("secretsmanager") is clients.client("secretsmanager")
     assert clients.client("secretsmanager") is not clients.client("rds")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("Throttling", True),
+        ("ThrottlingException", True),
+        ("TooManyRequestsException", True),
+        ("RequestThrottled", True),
+        ("InvalidParameterException", False),
+        ("", False),
+    ],
+)
+def test_throttling_is_told_from_other_refusals(code: str, expected: bool) -> None:
+    from botocore.exceptions import ClientError
+
+    assert clients.is_throttling(ClientError({"Error": {"Code": code}}, "Publish")) is expected
 
 
 def test_clients_go_where_the_platform_says() -> None:

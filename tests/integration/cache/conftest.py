@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.in_process import api
+from tests.in_process import api, edge, edge_environment, edge_server
 
-__all__ = ["api"]
+__all__ = ["api", "edge", "edge_environment", "edge_server"]
