@@ -193,8 +193,9 @@ def test_what_a_function_without_a_request_counts_is_written_under_the_id_of_its
         own.lambda_function(name="on_invocation")(count),
     ]
 
-    for number, handler in enumerate(handlers):
-        handler(event_of_every_kind, SimpleNamespace(aws_request_id=f"invocation-{number}"))
+    with configured(POWERTOOLS_METRICS_DISABLED="false"):
+        for number, handler in enumerate(handlers):
+            handler(event_of_every_kind, SimpleNamespace(aws_request_id=f"invocation-{number}"))
 
     counted = [json.loads(line)["ThingsDone"] for line in capsys.readouterr().out.splitlines()]
     assert counted == [[1.0]] * len(handlers)
