@@ -10,12 +10,15 @@ from pathlib import Path
 from local.aws import forget_the_account_of_this_shell
 from local.home import Home
 from local.progress import Problem
+from ops.options import add_trace
 
 COMMANDS = {
     "up": ("local.system", "start everything and serve until Ctrl-C"),
     "down": ("local.down", "stop a system that runs in this home"),
     "status": ("local.status", "show what runs, and where"),
     "logs": ("local.logs", "print what the functions logged"),
+    "trace": ("local.trace", "print the way of a request through every hop"),
+    "mail": ("local.mail", "list the e-mails that were sent, or show one"),
     "token": ("local.token", "print an access token of a demo person"),
     "seed": ("local.seed", "add demo people and products; again changes nothing"),
     "sql": ("local.sql", "run SQL in the application's role"),
@@ -52,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     each["up"].add_argument("--no-reload", action="store_true", help="leave the functions alone when a file is saved")
     each["logs"].add_argument("function", nargs="?", default="", help="one function, for example api_handler")
     each["logs"].add_argument("--follow", action="store_true", help="wait for more until Ctrl-C")
+    add_trace(each["trace"])
+    each["mail"].add_argument("action", nargs="?", choices=["show"], help="show one instead of listing all")
+    each["mail"].add_argument("number", nargs="?", type=int, help="which one; without it the newest")
+    each["mail"].add_argument("--to", default="", metavar="ADDRESS", help="only e-mails to this address")
+    each["mail"].add_argument("--html", action="store_true", help="show the HTML part instead of the text")
+    each["mail"].add_argument("--follow", action="store_true", help="wait for more until Ctrl-C")
     each["token"].add_argument("email", help="for example buyer@example.com")
     each["token"].add_argument("--password", help="of a person who is no demo person")
     each["seed"].add_argument("--products", type=int, default=25, help="how many demo products there are in all (25)")

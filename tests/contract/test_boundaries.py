@@ -49,6 +49,7 @@ BROKEN = [
     ("the_map_decides_nothing", "app.py", "def f(x):\n    return x or 1"),
     ("the_package_stands_on_its_own", SERVICE, "from local import seed"),
     ("the_package_stands_on_its_own", "app.py", "import tests.people"),
+    ("the_package_stands_on_its_own", "chalicelib/messaging/redrive.py", "from ops import terminal"),
 ]
 
 SOUND = [
@@ -81,7 +82,7 @@ def test_every_module_that_is_shipped_keeps_the_rule(rule: str) -> None:
 
 
 def test_modules_that_stay_at_home_have_names_that_say_what_they_hold() -> None:
-    at_home = modules("bench", "infra", "local", "migrations", "tests")
+    at_home = modules("bench", "infra", "local", "migrations", "ops", "tests")
 
     assert [module.path for module in at_home if list(CHECKS["names_say_what_a_module_holds"](module))] == []
     assert len(at_home) > 50

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("[!.]*/README.md")])
 EXAMPLE = ROOT / "docs" / "adding-a-domain.md"
 TOP_LEVEL = {
-    *("app.py", "bench", "chalicelib", "docs", "infra", "local", "migrations", "tests", "vendor"),
+    *("app.py", "bench", "chalicelib", "docs", "infra", "local", "migrations", "ops", "tests", "vendor"),
     *(".chalice", ".ci", ".editorconfig", ".pre-commit-config.yaml", "Makefile", "pyproject.toml"),
     *("requirements.txt", "requirements-dev.txt", "requirements.in", "requirements-dev.in"),
 }
@@ -63,8 +63,8 @@ def test_every_make_target_that_is_mentioned_exists(document: Path) -> None:
 def test_every_python_command_that_is_mentioned_exists(document: Path) -> None:
     for module, command, options in _module_commands(document):
         assert find_spec(module), f"python -m {module}"
-        if module in {"infra", "local"}:
-            assert options <= _options(module, command), f"python -m {module} {command}"
+        if module in {"infra", "local", "ops"}:
+            assert options <= _options(module, command), f"python -m {module} {' '.join(command)}"
 
 
 def test_the_table_of_problem_types_is_the_codes() -> None:
@@ -172,22 +172,23 @@ def _commands(document: Path) -> Iterator[list[str]]:
             yield words
 
 
-def _module_commands(document: Path) -> Iterator[tuple[str, str, set[str]]]:
-    """Each `python -m module command --option`; the command is empty where none is given."""
+def _module_commands(document: Path) -> Iterator[tuple[str, tuple[str, ...], set[str]]]:
+    """Each `python -m module command --option`; the command is empty where none is given, and may have two words."""
     lines = "\n".join(" ".join(words) for words in _commands(document))
     for module, rest in re.findall(r"python -m ([\w.]+)([^|)\n]*)", lines):
-        command = next((word for word in rest.split() if re.fullmatch("[a-z]+", word)), "")
-        yield module, command, set(re.findall(r"--[a-z-]+", rest))
+        values = re.sub(r"--(home|profile|region|stage) \S+", r"--\1", rest)
+        words = [word for word in values.split() if re.fullmatch("[a-z][a-z-]*", word)]
+        yield module, tuple(words[: 2 if words[:1] == ["dead-letters"] else 1]), set(re.findall(r"--[a-z-]+", rest))
 
 
 @cache
-def _options(module: str, command: str) -> set[str]:
+def _options(module: str, command: tuple[str, ...]) -> set[str]:
     """The options that a command's help lists, and those of the whole module."""
     texts = [
         subprocess.run(
             [sys.executable, "-m", module, *words, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout
-        for words in ([], [command] if command else [])
+        for words in {(), command}
     ]
     return set(re.findall(r"--[a-z-]+", "".join(texts)))
 
