@@ -42,13 +42,20 @@ class Destination(Enum):
     """The event bus: for whatever else wants to know."""
 
 
+class EventData(Schema):
+    """What an event tells. A newer release may have added to it at any depth; what is not known is passed over."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
 @dataclass(frozen=True)
 class EventType:
     """A kind of event: its name, the version of its `data`, who gets it, and when it happens in a sentence."""
 
     name: str
     version: int
-    data: type[Schema]
+    data: type[EventData]
     destinations: tuple[Destination, ...]
     happens: str
 
@@ -116,9 +123,9 @@ def opened(body: str | Mapping[str, Any]) -> Envelope:
         raise Unreadable(f"not an envelope: {type(error).__name__}") from None
 
 
-def _loaded(schema: type[Schema], data: Mapping[str, Any]) -> dict[str, Any]:
+def _loaded(schema: type[EventData], data: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = schema().load(data, unknown=EXCLUDE)
+        loaded: dict[str, Any] = schema().load(data)
     except ValidationError as error:
         raise Unreadable(f"not what {schema.__name__} describes: {error.messages}") from None
     return loaded

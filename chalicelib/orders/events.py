@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
-from chalicelib.fields import MoneySchema, Timestamp, one_of
-from chalicelib.messaging.envelope import Destination, EventType
+from chalicelib.fields import Integer, MoneySchema, Timestamp, one_of
+from chalicelib.messaging.envelope import Destination, EventData, EventType
 from chalicelib.orders.states import FOLLOWERS
 
 _EVERYBODY = (Destination.ORDER_EVENTS, Destination.BUS)
+_LARGEST_SUM = 2**53 - 1
+"""Every reader of JSON keeps an integer up to here (RFC 8259, section 6); the largest order is below it."""
 
 
-class OrderedLine(Schema):
+class MoneyTold(EventData, MoneySchema):
+    """A price, or a sum of many, which may be more than a price may be."""
+
+    amount = Integer(required=True, minimum=0, maximum=_LARGEST_SUM, metadata={"example": 1299})
+
+
+class OrderedLine(EventData):
     """A line of the order."""
 
     product_id = fields.UUID(required=True)
     seller_id = fields.UUID(required=True)
     name = fields.String(required=True)
-    unit_price = fields.Nested(MoneySchema, required=True)
+    unit_price = fields.Nested(MoneyTold, required=True)
     quantity = fields.Integer(required=True, strict=True)
-    line_total = fields.Nested(MoneySchema, required=True)
+    line_total = fields.Nested(MoneyTold, required=True)
 
 
-class OrderData(Schema):
+class OrderData(EventData):
     """The order as it was right after the event."""
 
     id = fields.UUID(required=True)
     buyer_id = fields.UUID(required=True)
     status = one_of(*FOLLOWERS, required=True)
     version = fields.Integer(required=True, strict=True)
-    total = fields.Nested(MoneySchema, required=True)
+    total = fields.Nested(MoneyTold, required=True)
     lines = fields.List(fields.Nested(OrderedLine), required=True)
     placed_at = Timestamp(required=True)
     confirmed_at = Timestamp(required=True, allow_none=True)
