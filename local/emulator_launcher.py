@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions
 from ministack.core.persistence import save_all
-from ministack.services import apigateway, sns
+from ministack.services import apigateway, ses, ses_v2, sns
 
 _BATCHES = {
     "sns:PublishBatch", "sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch",
@@ -90,6 +91,45 @@ def mend_push_endpoints() -> None:
     sns._create_platform_endpoint = create_named
 
 
+def mend_notifications() -> None:
+    """Give functions every member of a topic's notification, also the empty ones, which Chalice expects."""
+    deliver = sns._deliver_to_lambda
+
+    def deliver_whole(endpoint: str, envelope: str, *of_message: Any) -> None:
+        whole = {"Subject": None, "MessageAttributes": {}, **json.loads(envelope)}
+        deliver(endpoint, json.dumps(whole), *of_message)
+
+    sns._deliver_to_lambda = deliver_whole
+
+
+def mend_mail_events() -> None:
+    """Publish what becomes of mail to SES's mailbox simulator to the topics of the configuration set, as SES does."""
+    handle = ses_v2.handle_request
+
+    async def handle_and_tell(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        answer = await handle(method, path, headers, body, query)
+        if path.endswith("/outbound-emails") and answer[0] == 200:
+            _publish_mail_events(json.loads(body), json.loads(answer[2])["MessageId"])
+        return answer
+
+    ses_v2.handle_request = handle_and_tell
+
+
+def _publish_mail_events(request: dict[str, Any], message_id: str) -> None:
+    configured = ses_v2._config_sets.get(request.get("ConfigurationSetName", "")) or {}
+    destinations = (configured.get("EventDestinations") or {}).values()
+    for recipient in request.get("Destination", {}).get("ToAddresses", []):
+        mailbox, _, domain = recipient.partition("@")
+        outcomes = ses._SIMULATOR_OUTCOMES.get(mailbox, ()) if domain == ses._SIMULATOR_DOMAIN else ()
+        mail = {"messageId": message_id, "source": request.get("FromEmailAddress"), "destination": [recipient]}
+        for kind, subtype in outcomes:
+            detail = ses._notification_detail(kind, recipient, datetime.now(UTC).isoformat(), subtype)
+            event = json.dumps({"eventType": kind, "mail": mail, **detail})
+            for destination in destinations:
+                if kind.upper() in destination["MatchingEventTypes"] and "SnsDestination" in destination:
+                    sns.publish_internal(destination["SnsDestination"]["TopicArn"], event)
+
+
 def _renaming(answer: Callable[[dict[str, Any], str], Any]) -> Callable[[dict[str, Any], str], Any]:
     def renamed(settings: dict[str, Any], origin: str) -> Any:
         return answer({name[:1].lower() + name[1:]: value for name, value in settings.items()}, origin)
@@ -103,5 +143,7 @@ if __name__ == "__main__":
     mend_batches()
     mend_resources()
     mend_push_endpoints()
+    mend_notifications()
+    mend_mail_events()
     signal.signal(signal.SIGUSR1, save)
     app.main()

@@ -66,7 +66,6 @@ class Stacks:
             **{name: self._push_application(platform) for name, platform in PUSH_APPLICATIONS.items()},
         }
         self._deploy(SERVICES, template, parameters, say)
-        self._route_mail_events()
 
     def write_data_parameters(self) -> None:
         """The two database secrets and the parameters that name them and the cache."""
@@ -151,14 +150,6 @@ class Stacks:
         client, name = self.session.client("sns"), f"{APP}-{LAPTOP}"
         made = client.create_platform_application(Name=name, Platform=platform, Attributes=credential)
         return str(made["PlatformApplicationArn"])
-
-    def _route_mail_events(self) -> None:
-        """Tell the sender's own topics of bounces: the emulator sends nothing to those of a configuration set."""
-        topic = f"arn:aws:sns:{aws.REGION}:{aws.ACCOUNT}:{PREFIX}mail-events"
-        for kind in ("Bounce", "Complaint"):
-            self.session.client("ses").set_identity_notification_topic(
-                Identity=self.parameter("mail/from"), NotificationType=kind, SnsTopic=topic
-            )
 
     def _ensure_code_bucket(self) -> None:
         client = self.session.client("s3")
