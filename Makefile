@@ -1,6 +1,6 @@
 # Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help environments run test test-unit check format package bench openapi requirements clean
+.PHONY: help environments run test test-unit check format package bench openapi events requirements clean
 
 STAGE ?= dev
 FORMAT ?= cloudformation
@@ -36,6 +36,9 @@ bench: environments ## print how long the functions take to start and to answer
 
 openapi: environments ## write the OpenAPI document of the declared routes to docs/openapi.json
 	@UPDATE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
+
+events: environments ## write the catalogue of the declared events to docs/events.md
+	@UPDATE_EVENTS=1 $(BIN)/python -m pytest --quiet tests/contract/test_event_catalogue.py
 
 requirements: environments ## pin the newest versions that the requirements*.in allow
 	for pinned in requirements requirements-dev local/requirements-emulator; do \

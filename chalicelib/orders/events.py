@@ -14,7 +14,7 @@ _LARGEST_SUM = 2**53 - 1
 
 
 class MoneyTold(EventData, MoneySchema):
-    """A price, or a sum of many, which may be more than a price may be."""
+    """An integer of minor units and an ISO 4217 code. A sum may be more than a price may be."""
 
     amount = Integer(required=True, minimum=0, maximum=_LARGEST_SUM, metadata={"example": 1299})
 
