@@ -57,8 +57,8 @@ What the system tells its own parts and whoever else wants to know. `{{stage}}` 
 Messages on the queue and on the topic also carry the event's type as the message attribute `type`.
 
 An event is sent once its change is committed, and at least once. Whoever reads it remembers the `id`, which is the same
-however often it is delivered. The queue keeps the events of one order in their order; the topic and the bus promise none,
-so that a reader goes by `data.version`, which grows with every change of the order.
+however often it is delivered. The queue keeps the events of one order in their order; the topic and the bus promise
+none, so that a reader goes by `data.version`, which grows with every change of the order.
 
 Something new is told of orders by a rule on the bus:
 
