@@ -35,10 +35,13 @@ def confirmed(buyer: Person, quantities: Mapping[str, int]) -> Order:
     return found
 
 
-def order(api: HttpApi, buyer: Person, quantities: Mapping[str, Any], key: str | None = None) -> Answer:
+def order(
+    api: HttpApi, buyer: Person | None, quantities: Mapping[str, Any], key: str | None = None, token: str | None = None
+) -> Answer:
     """The answer to `POST /orders` for so many units of each product, with a key of its own unless one is given."""
     lines = [{"product_id": product_id, "quantity": number} for product_id, number in quantities.items()]
-    return api.send("POST", "/orders", buyer, headers={"idempotency-key": key or str(uuid4())}, body={"lines": lines})
+    headers = {"idempotency-key": key or str(uuid4())}
+    return api.send("POST", "/orders", buyer, headers=headers, body={"lines": lines}, token=token)
 
 
 def stock_of(services: Services, product_id: str) -> int:
