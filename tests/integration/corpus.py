@@ -14,6 +14,10 @@ from tests.integration.canaries import CANARY
 
 JSON = {"Content-Type": "application/json"}
 PLACE = "@@place@@"
+
+Place = tuple[str | int, ...]
+"""The names and positions that lead to a value."""
+
 MEBIBYTE = 1024 * 1024
 
 MALFORMED = (
@@ -39,6 +43,7 @@ INVALID_FOR = {
     int: ("true", "false", '"1"', '""', "1.0", "1e0"),
     bool: ("0", "1", '"true"', '"false"', '""', '"yes"'),
     dict: ("true", '"x"', "0", '[["amount", 1]]'),
+    list: ("true", '"x"', "0", "[null]", "[[]]", '[["product_id"]]', '{"0": {}}', "[true]"),
 }
 """JSON that is wrong in the place of one kind of value."""
 
@@ -74,9 +79,12 @@ def bad_bodies(sample: dict[str, Any]) -> Iterator[BadBody]:
         "size": (_sizes(sample), {413}),
         "truncation": (_truncations(sample), {400}),
     }
+    seen: set[bytes] = set()  # an element of a list and the list itself can come to the same
     for kind, (contents, fitting) in kinds.items():
         for number, content in enumerate(contents):
-            yield BadBody(f"{kind} {number}: {content[:60]!r}", content, JSON, frozenset(fitting))
+            if content not in seen:
+                seen.add(content)
+                yield BadBody(f"{kind} {number}: {content[:60]!r}", content, JSON, frozenset(fitting))
     for name, content, headers in _declarations(sample):
         yield BadBody(f"declared as {name}", content, headers, frozenset({415}))
 
@@ -85,7 +93,8 @@ def _values(sample: dict[str, Any], tokens: tuple[str, ...]) -> Iterator[bytes]:
     """Every token in the place of every value, at every depth; without tokens, those that are wrong for its kind."""
     for path, value in _places(sample):
         for token in tokens or INVALID_FOR[type(value)]:
-            yield _with_text(sample, path, token)
+            if token or isinstance(path[-1], str):  # nothing in the place of the only element is an empty list
+                yield _with_text(sample, path, token)
 
 
 def _doubled(sample: dict[str, Any]) -> Iterator[bytes]:
@@ -187,24 +196,24 @@ def _declarations(sample: dict[str, Any]) -> Iterator[tuple[str, bytes, dict[str
         yield f"encoded by {encoding}", packed.get(encoding, whole), JSON | {"Content-Encoding": encoding}
 
 
-def _places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every value below an object, with the names that lead to it."""
-    for name, inner in value.items():
+def _places(value: Any, path: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Every value below an object or a list, with what leads to it."""
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
         yield (*path, name), inner
-        if isinstance(inner, dict):
+        if isinstance(inner, dict | list):
             yield from _places(inner, (*path, name))
 
 
-def _with_text(sample: dict[str, Any], path: tuple[str, ...], text: str) -> bytes:
+def _with_text(sample: dict[str, Any], path: Place, text: str) -> bytes:
     """The sample as JSON, with `text` as it is where `path` leads."""
     if not path:
         return text.encode()
     return json.dumps(_replaced(sample, path, PLACE)).replace(f'"{PLACE}"', text).encode()
 
 
-def _replaced(sample: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def _replaced(sample: dict[str, Any], path: Place, value: Any) -> dict[str, Any]:
     changed = copy.deepcopy(sample)
-    place = changed
+    place: Any = changed
     for name in path[:-1]:
         place = place[name]
     place[path[-1]] = value

@@ -236,7 +236,7 @@ def test_dependencies_are_shown_with_their_state(admin: Actor) -> None:
 
     assert shown["status"] == "ok"
     assert {name: dependency["state"] for name, dependency in shown["dependencies"].items()} == {
-        "database": "up", "cache": "up", "table": "up"
+        "database": "up", "cache": "up", "queue": "up", "table": "up"
     }  # fmt: skip
 
 

@@ -201,7 +201,7 @@ def test_everything_goes_on_without_the_cache_and_it_comes_back_by_itself(
     assert Counter(answer.status_code for answer in answers) == Counter({200: 84, 201: 20})
     assert not any("RateLimit" in answer.headers for answer in answers)
     assert {name: dependency["state"] for name, dependency in dependencies.items()} == {
-        "database": "up", "cache": "down", "table": "up"
+        "database": "up", "cache": "down", "queue": "up", "table": "up"
     }  # fmt: skip
     until(lambda: "RateLimit" in visitor.get("/health").headers)
 
