@@ -160,8 +160,9 @@ def _send_claimed(claim: Any, chosen: dict[str, Any]) -> int | None:
         connection.execute(_PUBLISHED, {"positions": [row.position for row in published]})
     for position, failure in failures.items():
         _put_off(position, failure)
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
     for row in rows:
-        _tell(row, failures.get(row.position), started)
+        _tell(row, failures.get(row.position), milliseconds)
     return len(published)
 
 
@@ -172,12 +173,12 @@ def _put_off(position: int, failure: Failure) -> None:
     )
 
 
-def _tell(row: Any, failure: Failure | None, started: float) -> None:
+def _tell(row: Any, failure: Failure | None, milliseconds: float) -> None:
     event = {
         "event_id": str(row.event_id),
         "type": row.type,
         "destination": row.destination,
-        "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+        "milliseconds": milliseconds,
     }
     with correlated(row.correlation_id):
         if failure is None:
