@@ -42,7 +42,7 @@ def test_every_line_of_the_tour_answers_as_the_readme_shows(stack: Stack) -> Non
 def test_the_tour_shows_every_answer_of_the_api() -> None:
     steps = tour((CHECKOUT / "README.md").read_text())
 
-    requests = [step for step in steps if re.match(r"(curl -i|cognito [A-Z])", step.command)]
+    requests = [step for step in steps if re.match(r"(curl -i|cognito [A-Z]|ANSWER=)", step.command)]
     assert len(requests) > 10
     assert [step.command for step in requests if not step.shown[:1] or not step.shown[0].startswith("HTTP/1.1 ")] == []
 
@@ -66,6 +66,7 @@ def as_for_the_test(command: str, stack: Stack) -> str:
         "http://localhost:8000": stack.url,
         "http://127.0.0.1:4566": stack.emulator,
         ".venv/bin/python -m local": f"'{sys.executable}' -m local --home '{stack._home.folder}'",
+        ".venv/bin/python -m ops": f"'{sys.executable}' -m ops --home '{stack._home.folder}'",
     }
     for theirs, ours in mine.items():
         command = command.replace(theirs, ours)
