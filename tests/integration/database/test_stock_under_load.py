@@ -134,7 +134,7 @@ def test_without_the_order_of_the_locks_the_server_counts_deadlocks(
     _take_stock_without(monkeypatch, "ORDER BY products.id")
     products, before = _shelf(), _deadlocks(services)
 
-    crowd.fills_carts(products, ORDERS // 10)
+    crowd.fills_carts(products, ORDERS // 25)
 
     assert _deadlocks(services) > before
 
