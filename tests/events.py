@@ -163,11 +163,8 @@ def failed(report: Any) -> set[str]:
 
 def sns_event(message: Any) -> dict[str, Any]:
     """A notification of a topic."""
-    return {
-        "Records": [
-            {"EventSource": "aws:sns", "Sns": {"Subject": None, "Message": json.dumps(message), "MessageId": "1"}}
-        ]
-    }
+    notification = {"MessageId": "1", "Subject": None, "Message": json.dumps(message), "MessageAttributes": {}}
+    return {"Records": [{"EventSource": "aws:sns", "Sns": notification}]}
 
 
 def bus_event(body: str) -> dict[str, Any]:
