@@ -61,11 +61,12 @@ def tour(readme: str) -> list[Step]:
 
 
 def as_for_the_test(command: str, stack: Stack) -> str:
-    """`command` with the addresses and the home of this test's system, which are not those of `make run`."""
+    """`command` with the addresses and the home of this test's system, and patience for a busy machine."""
     mine = {
         "http://localhost:8000": stack.url,
         "http://127.0.0.1:4566": stack.emulator,
         ".venv/bin/python -m local": f"'{sys.executable}' -m local --home '{stack._home.folder}'",
+        "--wait 10": "--wait 90",
         ".venv/bin/python -m ops": f"'{sys.executable}' -m ops --home '{stack._home.folder}'",
     }
     for theirs, ours in mine.items():
@@ -82,7 +83,7 @@ def run(commands: list[str]) -> list[str]:
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=170,
         check=True,
     )
     return shell.stdout.split(END_OF_LINE)[:-1]
