@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from chalicelib.money import CURRENCIES, MAX_AMOUNT, Money
+from chalicelib.money import CURRENCIES, MAX_AMOUNT, MAX_SUM, Money
 
 _LINE_BREAKS = "\n\r\t"
 
@@ -110,6 +110,12 @@ class MoneySchema(Schema):
     @post_load
     def _money(self, data: dict[str, Any], **_: Any) -> Money:
         return Money(**data)
+
+
+class SumSchema(MoneySchema):
+    """A sum of prices, which may be more than a price may be."""
+
+    amount = Integer(required=True, minimum=0, maximum=MAX_SUM, metadata={"example": 2598})
 
 
 def price(**kwargs: Any) -> fields.Nested:

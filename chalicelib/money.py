@@ -7,6 +7,9 @@ from dataclasses import dataclass
 MAX_AMOUNT = 10**12
 """The largest amount of a price, in minor units: ten billion euros, far inside a 64-bit integer."""
 
+MAX_SUM = 2**53 - 1
+"""The largest sum of prices: every reader of JSON keeps an integer up to here (RFC 8259, section 6)."""
+
 _ISO_4217 = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
     "CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from chalicelib.fields import Integer, MoneySchema, QueryInteger, Timestamp, one_of
+from chalicelib.fields import Integer, MoneySchema, QueryInteger, SumSchema, Timestamp, one_of
 from chalicelib.orders.states import FOLLOWERS
 from chalicelib.products.schemas import ProductView
 from chalicelib.web.pagination import PageQuery
@@ -33,7 +33,7 @@ class LineView(Schema):
     name = fields.String()
     unit_price = fields.Nested(MoneySchema)
     quantity = fields.Integer()
-    line_total = fields.Nested(MoneySchema)
+    line_total = fields.Nested(SumSchema)
     shipped_at = Timestamp(allow_none=True)
 
 
@@ -43,7 +43,7 @@ class OrderView(Schema):
     id = fields.UUID()
     status = one_of(*FOLLOWERS)
     lines = fields.List(fields.Nested(LineView))
-    total = fields.Nested(MoneySchema)
+    total = fields.Nested(SumSchema)
     placed_at = Timestamp()
 
 

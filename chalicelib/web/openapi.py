@@ -12,7 +12,6 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields, validate
 
-from chalicelib.fields import MoneySchema
 from chalicelib.web.endpoint import Endpoint
 from chalicelib.web.identity import Audience
 from chalicelib.web.pagination import PageQuery
@@ -175,4 +174,4 @@ def _schema_name(schema: Any) -> str | bool:
     kind = schema if isinstance(schema, type) else type(schema)
     if issubclass(kind, PageQuery):
         return False
-    return "Money" if kind is MoneySchema else kind.__name__.removesuffix("View")
+    return kind.__name__.removesuffix("View").removesuffix("Schema")
