@@ -59,8 +59,7 @@ def deliver(event: Any, consumer: str, post: Post) -> dict[str, Any]:
 
 
 def _deliver(message: Envelope, consumer: str, post: Post) -> bool:
-    step = database.write(partial(_begin, message, consumer, post))
-    is_first = step is not None
+    is_first, step = database.write(partial(_begin, message, consumer, post))
     while step is not None:
         if step is _IN_OTHER_HANDS:
             raise NotDelivered("another invocation is delivering it")
@@ -72,11 +71,12 @@ def _deliver(message: Envelope, consumer: str, post: Post) -> bool:
     return is_first
 
 
-def _begin(message: Envelope, consumer: str, post: Post) -> Any | None:
+def _begin(message: Envelope, consumer: str, post: Post) -> tuple[bool, Any | None]:
+    """Whether the message had not been done before, and the first delivery to make."""
     if inbox.has(consumer, message.id):
-        return None
+        return False, None
     post.plan(message)
-    return _next(message, consumer, post)
+    return True, _next(message, consumer, post)
 
 
 def _go_on(message: Envelope, consumer: str, post: Post, outcome: Outcome) -> Any | None:

@@ -105,6 +105,7 @@ def test_an_order_is_traced_through_every_hop(ops: Command, answer: httpx.Respon
     hops = [(hop["function"], hop["hop"], hop["what"]) for hop in found["hops"]]
     assert found["missing"] == [], hops
     assert [hop for hop in hops if hop in WAY] == WAY
+    assert ("send_pushes", "consumer", "order.confirmed done") in hops  # to nobody: there are no devices
     assert [hop["after"] for hop in found["hops"]] == sorted(hop["after"] for hop in found["hops"])
     assert found["hops"][0]["after"] == 0
 
