@@ -1,6 +1,6 @@
 # Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help environments run test test-unit check format package bench openapi events requirements clean
+.PHONY: help environments run test test-unit faults check format package bench openapi events requirements clean
 
 STAGE ?= dev
 FORMAT ?= cloudformation
@@ -17,6 +17,9 @@ test: environments ## all tests; integration tests start a system of their own o
 
 test-unit: environments ## the tests that need no running system
 	@$(BIN)/python -m pytest tests/unit tests/contract $(ARGUMENTS)
+
+faults: environments ## kill, repeat and cut connections at full size; says what was lost or doubled
+	@$(BIN)/python -m tests.faults $(ARGUMENTS)
 
 check: environments ## format, lint, types and the rules between modules
 	$(BIN)/ruff format --check .
