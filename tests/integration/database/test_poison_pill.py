@@ -91,7 +91,7 @@ def test_the_request_after_a_poisonous_one_gets_its_own_answer(one_connection: N
 
 
 def test_five_hundred_mixes_of_good_and_poisonous_requests_mix_up_nothing(one_connection: None) -> None:
-    chance = random.Random(6)  # noqa: S311
+    chance = random.Random(6)
     names = [chance.choice(list(POISONS)) for _ in range(500)]
 
     for number, name in enumerate(names):

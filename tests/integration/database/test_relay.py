@@ -150,5 +150,5 @@ def _sweep_until_all_is_sent(services: Services) -> None:
 
 
 def _once_in(times: int, refusal: Refusal) -> Callable[[Any], Refusal | None]:
-    chance = random.Random(3)  # noqa: S311
+    chance = random.Random(3)
     return lambda _: refusal if chance.randrange(times) == 0 else None

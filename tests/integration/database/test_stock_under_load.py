@@ -52,7 +52,7 @@ class Crowd:
 
     def fills_carts(self, products: list[str], orders: int) -> list[Answer]:
         """Carts of five products in random order, by many threads."""
-        chance = random.Random(7)  # noqa: S311
+        chance = random.Random(7)
         tokens = [self.provider.token(enrolled()) for _ in range(THREADS)]
         carts = [{each: chance.randint(1, 2) for each in chance.sample(products, 5)} for _ in range(orders)]
         with ThreadPoolExecutor(THREADS) as threads:
