@@ -20,9 +20,9 @@ from redis import Redis
 from local import postgresql
 from tests.integration.actors import Actor, Api, a_key, a_product, at_once, if_match, path_of
 from tests.integration.problems import defects, kind_of, problem_of
+from tests.integration.waiting import PATIENCE, until
 from tests.stack import Stack
 
-PATIENCE = 60  # seconds
 FUNCTIONS_CONNECTIONS = f"FROM pg_stat_activity WHERE usename = '{postgresql.APP}'"
 REPEATABLE = {"request-in-flight", "request-just-completed"}
 
@@ -283,11 +283,3 @@ def times_stored(stack: Stack, products: list[dict[str, Any]]) -> Counter[int]:
         )
     stored = dict(found or [])
     return Counter(stored.get(product["sku"], 0) for product in products)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Returns when `condition` holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
