@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,9 +12,6 @@ from ops.refusals import explained
 
 MOST_LINES = 1_000
 """Of one function. A client that sends one correlation id with everything has no use for more."""
-
-_AT_ONCE = 4
-"""CloudWatch takes few requests a second of this kind."""
 
 Line = tuple[str, str]
 
@@ -33,9 +29,9 @@ class LogGroups:
 
         Raises Problem when CloudWatch refuses, or the stage has no log groups.
         """
-        with explained(self._stage), ThreadPoolExecutor(_AT_ONCE) as threads:
-            found = threads.map(lambda group: list(self._lines(group, term, since)), self._groups())
-            return [line for lines in found for line in lines]
+        with explained(self._stage):
+            # One after the other: CloudWatch takes few of these in a second, and Ctrl-C would wait for threads.
+            return [line for group in self._groups() for line in self._lines(group, term, since)]
 
     def _groups(self) -> list[str]:
         pages = self._client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=self._prefix)
