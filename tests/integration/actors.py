@@ -58,7 +58,7 @@ class Api:
     def client(self, token: str = "") -> httpx.Client:
         """A client that presents `token`, or nothing."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
         self._clients.append(client)
         return client
 
