@@ -222,6 +222,12 @@ class _Publish(_QueryCall):
         )
 
 
+class _CreateEndpoint(_QueryCall):
+    @property
+    def entries(self) -> list[Sent]:
+        return [Sent(self.values["PlatformApplicationArn"], self.values["Token"], self.values)]
+
+
 class _PublishBatch(_QueryCall):
     @property
     def _members(self) -> list[str]:
@@ -257,4 +263,5 @@ _PROTOCOLS: dict[str, Any] = {"SendMessageBatch": _SendMessageBatch, "PutEvents"
 
 
 def _topic_call(body: str) -> Any:
-    return _PublishBatch if "Action=PublishBatch" in body else _Publish
+    action = dict(parse_qsl(body))["Action"]
+    return {"PublishBatch": _PublishBatch, "Publish": _Publish, "CreatePlatformEndpoint": _CreateEndpoint}[action]
