@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from urllib.parse import urlsplit
 
 from chalicelib import clients, config
-from chalicelib.database.engine import engine
+from chalicelib.breaker import Breaker
+from chalicelib.database import engine as database_engine
+from chalicelib.messaging import relay
 from tests.faults.network import Fault, Proxy
 from tests.faults.pipeline import Pipeline
 from tests.faults.shop import Expected, Shop
 from tests.faults.workers import Server
 from tests.faults.world import World
 
-READ_SECONDS = 0.3
-"""How long the API waits for an answer here; in production it is longer."""
+IMPATIENT_SECONDS = 0.3
+"""How long the API waits for an answer of what is being broken; in production it is longer."""
 PATIENCE_SECONDS = 60
 
 Prepare = Callable[[], None]
@@ -40,29 +42,29 @@ class Site:
     queues: Proxy
     expected: Expected
 
-    def order(self) -> int:
-        """Somebody orders, and insists; how often they had to ask."""
+    asked_again: int = 0
+
+    def order(self) -> None:
+        """Somebody orders, and insists."""
         purchase = self.shop.purchase(self.expected)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        times = 1
         while not purchase.answered(self.api.call(purchase.function, purchase.event)):
             if time.monotonic() > deadline:
                 self.expected.refusals.append(f"no answer to {purchase.key}")
                 break
             time.sleep(0.01)
-            times += 1
-        return times
+            self.asked_again += 1
 
 
 @contextmanager
-def site(world: World, shop: Shop, variant: Prepare = lambda: None) -> Iterator[Site]:
-    """A site with products of its own."""
+def site(world: World, shop: Shop, prepare: Prepare) -> Iterator[Site]:
+    """A site with products of its own; `prepare` is done by its API first."""
     database = Proxy(*_address(world.variables["DATABASE_URL"]))
     queues = Proxy(*_address(world.variables["AWS_ENDPOINT_URL"]))
     expected = shop.opened(1)
 
     def behind_proxies() -> None:
-        variant()
+        prepare()
         _go_through(database.port, queues.port)
 
     api, direct = Server("api", behind_proxies), Server("direct")
@@ -93,54 +95,59 @@ HOWS = ("cut", "stall")
 QUEUE_FAULTS = [Fault(0, what, how) for what, how in product(WHATS, HOWS)]
 
 
-def break_database(at: Site, faults: list[Fault]) -> dict[str, int]:
-    """An order is placed through each fault, and another one after it. Which struck, and how often was asked."""
-    asked = {}
+def break_database(at: Site, faults: Sequence[Fault]) -> list[Fault]:
+    """An order is placed through each fault, and another one after it. Returns the faults that never struck."""
+    missed = []
     for fault in faults:
         at.order()
         at.database.arm(fault)
-        times = at.order()
-        if at.database.hits:
-            asked[str(fault)] = times
+        at.order()
+        if not at.database.hits:
+            missed.append(fault)
         at.database.arm(None)
         at.database.cut_all()
     at.order()
     at.pipeline.settle()
-    return asked
+    return missed
 
 
-def break_queues(at: Site, times: int) -> dict[str, int]:
-    """Orders are placed while nothing gets through to the queues, or no answer from there. How often each struck."""
-    struck = {}
+def break_queues(at: Site, times: int) -> list[Fault]:
+    """Orders are placed while nothing gets through to the queues, or no answer from there; they do not need them.
+
+    Returns the faults that never struck.
+    """
+    missed = []
     for fault in QUEUE_FAULTS:
         at.queues.arm(fault)
         for _ in range(times):
-            _at_once(at)
-        struck[str(fault)] = at.queues.hits
+            at.order()
+        if at.asked_again:
+            at.expected.refusals.append("an order was not answered at once, though only the queues were away")
+        if not at.queues.hits:
+            missed.append(fault)
         at.queues.arm(None)
         at.queues.cut_all()
         at.pipeline.settle()
-    return struck
+    return missed
 
 
-def _at_once(at: Site) -> None:
-    """An order that is answered the first time: it does not need the queues."""
-    if at.order() > 1:
-        at.expected.refusals.append("an order was not answered at once, though only the queues were away")
+def impatient_with_database() -> None:
+    """Does not wait long for PostgreSQL."""
+    database_engine.READ_SECONDS = IMPATIENT_SECONDS
+
+
+def impatient_with_queues() -> None:
+    """Does not wait long for SQS."""
+    clients.READ_SECONDS = IMPATIENT_SECONDS  # type: ignore[assignment]
 
 
 def _go_through(database: int, queues: int) -> None:
-    """Puts this process behind the proxies, with little patience."""
-    from chalicelib import breaker
-    from chalicelib.database import engine as connections
-    from chalicelib.messaging import relay
-
+    """Puts this process behind the proxies. It tries to send its events with each order, whatever failed before."""
+    relay._breaker = Breaker(0)
     url = urlsplit(os.environ["DATABASE_URL"])
     os.environ["DATABASE_URL"] = url._replace(netloc=f"{url.netloc.rpartition(':')[0]}:{database}").geturl()
     os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{queues}"
-    connections.READ_SECONDS = clients.READ_SECONDS = READ_SECONDS  # type: ignore[assignment]
-    relay._breaker = breaker.Breaker(0)
-    for cache in (config.current, engine, clients.client, clients._session):
+    for cache in (config.current, database_engine.engine, clients.client, clients._session):
         cache.cache_clear()
 
 

@@ -64,20 +64,19 @@ def crashes(share: float) -> list[str]:
 
 def broken_connections(share: float) -> list[str]:
     """Connections to PostgreSQL and to the queues break at every step of an order."""
-    with _opened(visibility=2, lease=0) as (at, shop), connections.site(at, shop) as site:
-        number = connections.steps(site)
-        faults = connections.database_faults(number) * max(1, round(5 * share))
-        asked = connections.break_database(site, faults)
-        progress(f"{len(asked)} faults between the API and PostgreSQL")
-        struck = connections.break_queues(site, max(1, round(20 * share)))
-        progress(f"{len(struck)} faults between the API and the queues")
-        findings = Reckoning(at, site.expected).findings()
-        in_doubt = sum(times > 1 for times in asked.values())
-        figure("connection faults", len(asked) + len(struck), orders=len(site.expected.orders), asked_again=in_doubt)
-        _count("connections", findings)
-        wrong = _sentences("connections", findings)
-        missed = {str(fault) for fault in faults} - asked.keys() | {name for name, hits in struck.items() if not hits}
-        return wrong + [f"connections: {name} never struck" for name in sorted(missed)]
+    with _opened(visibility=2, lease=0) as (at, shop):
+        with connections.site(at, shop, connections.impatient_with_database) as site:
+            faults = connections.database_faults(connections.steps(site)) * max(1, round(3 * share))
+            missed = connections.break_database(site, faults)
+            progress(f"{len(faults)} faults between the API and PostgreSQL")
+            findings = Reckoning(at, site.expected).findings()
+        with connections.site(at, shop, connections.impatient_with_queues) as other:
+            missed += connections.break_queues(other, max(1, round(20 * share)))
+            progress(f"{len(connections.QUEUE_FAULTS)} faults between the API and the queues")
+            findings += Reckoning(at, other.expected).findings()
+    figure("connection faults", len(faults) + len(connections.QUEUE_FAULTS) - len(missed), asked_again=site.asked_again)
+    _count("connections", findings)
+    return _sentences("connections", findings) + [f"connections: {fault} never struck" for fault in missed]
 
 
 def controls(_: float) -> list[str]:
@@ -100,7 +99,7 @@ def controls(_: float) -> list[str]:
 
 def chaos_without_precautions(share: float) -> list[str]:
     """The chaos run, smaller, without outbox and inbox: it has to show losses and doubles."""
-    orders, kills = round(2000 * share), round(200 * share)
+    orders, kills = round(1000 * share), round(KILLS * share)
     with _opened(visibility=3, lease=2) as (at, shop):
         run = Chaos(
             at, shop, Random(3), orders=orders, kills=kills, prepare=variants.no_outbox_and_no_inbox, patience=10
@@ -137,8 +136,9 @@ def _played(rehearsal: Rehearsal, scene: str, at: World) -> list[Finding]:
 
 def _told_control(name: str, findings: list[Finding], wanted: set[str]) -> list[str]:
     found = Counter(finding.kind for finding in findings)
-    figure("control", len(findings), control=name, **found)
-    progress(f"control, {name}: {dict(found)}")
+    noticed = {kind: found[kind] for kind in sorted(wanted)}
+    figure("control", sum(noticed.values()), control=name, **noticed)
+    progress(f"control, {name}: {noticed}")
     return [f"control, {name}: nothing {kind} was noticed" for kind in sorted(wanted - found.keys())]
 
 

@@ -63,7 +63,7 @@ class Purchase:
 class Shop:
     """A marketplace with people and products, all of them in the database."""
 
-    def __init__(self, world: World, randomness: Random, *, buyers: int = 20, sellers: int = 5) -> None:
+    def __init__(self, world: World, randomness: Random, *, buyers: int = 20, sellers: int = 10) -> None:
         self._randomness = randomness
         self._buyers = [enrolled().id for _ in range(buyers)]
         self._sellers = [enrolled() for _ in range(sellers)]

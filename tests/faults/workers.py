@@ -19,7 +19,7 @@ from tests.faults.world import World, forget_connections
 DUPLICATED = 0.05
 """The share of messages that are delivered twice."""
 BATCH = 10
-BATCHING_WINDOW_SECONDS = 0.3
+BATCHING_WINDOW_SECONDS = 0.8
 SWEEP_SECONDS = 0.5
 
 Work = Callable[[Connection], None]
