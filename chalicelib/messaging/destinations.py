@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from chalicelib import clients, config
@@ -42,6 +42,7 @@ class Failure:
 
 
 Failures = dict[int, Failure]
+Entry = TypeVar("Entry")
 
 
 def send(messages: Sequence[Message]) -> Failures:
@@ -50,6 +51,19 @@ def send(messages: Sequence[Message]) -> Failures:
     for destination, batch in _batches(messages):
         failures |= _attempt(_CALLS[destination], batch)
     return failures
+
+
+def calls_of(entries: Sequence[Entry], size: Callable[[Entry], int]) -> Iterator[list[Entry]]:
+    """`entries` in batches, each of as many as one call takes by number and by `size` in bytes."""
+    batch: list[Entry] = []
+    for entry in entries:
+        is_full = len(batch) == ENTRIES_IN_A_CALL or sum(map(size, (*batch, entry))) > MAX_BYTES
+        if batch and is_full:
+            yield batch
+            batch = []
+        batch.append(entry)
+    if batch:
+        yield batch
 
 
 def _attempt(call: Callable[[Sequence[Message]], Failures], batch: Sequence[Message]) -> Failures:
@@ -80,14 +94,8 @@ def _batches(messages: Sequence[Message]) -> Iterator[tuple[Destination, list[Me
     for message in messages:
         by_destination[Destination(message.destination)].append(message)
     for destination, waiting in by_destination.items():
-        batch: list[Message] = []
-        for message in waiting:
-            size = sum(len(each.body) for each in (*batch, message))
-            if batch and (len(batch) == ENTRIES_IN_A_CALL or size > MAX_BYTES):
-                yield destination, batch
-                batch = []
-            batch.append(message)
-        yield destination, batch
+        for batch in calls_of(waiting, lambda message: len(message.body)):
+            yield destination, batch
 
 
 def _to_queue(batch: Sequence[Message]) -> Failures:

@@ -16,6 +16,7 @@ from chalicelib import audit, clients, users
 from chalicelib.caller import Caller
 from chalicelib.errors import Unavailable
 from chalicelib.messaging import inbox, relay
+from chalicelib.messaging.destinations import calls_of
 from chalicelib.messaging.envelope import Unreadable, opened
 from chalicelib.messaging.queues import QUEUES, Queue, named, url
 from chalicelib.messaging.schemas import MOST_MESSAGES
@@ -171,7 +172,7 @@ def _is_wanted(letter: DeadLetter, wanted: Mapping[str, Any]) -> bool:
 def _send_back(queue: Queue, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of `messages` that are in their queue again and no longer among the dead."""
     moved = []
-    for batch in _tens(messages):
+    for batch in calls_of(messages, lambda message: len(message["Body"].encode())):
         entries = [{"Id": str(index), **_redriven(queue, message)} for index, message in enumerate(batch)]
         answer = _call("send_message_batch", queue.name, Entries=entries)
         sent = [batch[int(entry["Id"])] for entry in answer.get("Successful", [])]
