@@ -3,10 +3,49 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from tests.environment import run_python
+from tests.events import bus_event, scheduled_event, sns_event, sqs_event
 
-HEAVY = {"alembic", "apispec", "aws_xray_sdk", "boto3", "botocore.session", "jwt", "pg8000", "redis", "sqlalchemy"}
+BATCH = "aws_lambda_powertools.utilities.batch"
+HEAVY = {
+    "alembic", "apispec", "aws_xray_sdk", BATCH, "boto3", "botocore.session", "jinja2", "jwt", "pg8000", "redis",
+    "sqlalchemy",
+}  # fmt: skip
+DATABASE = {"pg8000", "sqlalchemy"}
+ANY_ID = "01a203a3-0000-7000-8000-000000000000"
+CONFIRMED = {
+    "id": ANY_ID,
+    "type": "order.confirmed",
+    "version": 1,
+    "occurred_at": "2026-01-31T12:00:00.000Z",
+    "data": {
+        "id": ANY_ID,
+        "buyer_id": ANY_ID,
+        "status": "confirmed",
+        "version": 2,
+        "total": {"amount": 0, "currency": "EUR"},
+        "lines": [],
+        "placed_at": "2026-01-31T12:00:00Z",
+        "confirmed_at": "2026-01-31T12:00:00Z",
+    },
+}
+BOUNCE = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "person@example.com"}]}
+INVOCATIONS: dict[str, tuple[Any, set[str]]] = {
+    "rank_bestsellers": (bus_event(json.dumps(CONFIRMED)), DATABASE | {"redis"}),
+    "record_bounces": (sns_event({"eventType": "Bounce", "bounce": BOUNCE}), DATABASE),
+    "fulfil_orders": (sqs_event("orders.fifo", [json.dumps(CONFIRMED)], ["group"]), DATABASE | {BATCH}),
+    "send_emails": (sqs_event("emails", [json.dumps(CONFIRMED)]), DATABASE | {BATCH, "jinja2"}),
+    "send_pushes": (sqs_event("pushes", [json.dumps(CONFIRMED)]), DATABASE | {BATCH}),
+    "relay_outbox": (scheduled_event(), DATABASE),
+    "expire_orders": (scheduled_event(), DATABASE),
+    "purge_expired": (scheduled_event(), DATABASE),
+    "dead_letters": ({"action": "list"}, DATABASE | {"boto3", "botocore.session"}),
+}
+"""What each function is invoked with, and what it may load for it; nothing it depends on can be reached."""
 SIGN_UP = {"request": {"userAttributes": {"email": "person@example.com"}}, "response": {}}
 REFUSED = {"request": {"userAttributes": {"email": "person@mailinator.com"}}, "response": {}}
 NOWHERE = {
@@ -56,6 +95,33 @@ def test_the_api_function_loads_what_it_serves_while_it_starts() -> None:
 
 def test_every_other_function_starts_without_anything_heavy() -> None:
     assert _loaded_by("import app", AWS_LAMBDA_FUNCTION_NAME="marketplace-dev-post_confirmation") == set()
+
+
+@pytest.mark.parametrize("name", INVOCATIONS)
+def test_each_function_loads_what_it_needs_and_nothing_else(name: str) -> None:
+    event, needed = INVOCATIONS[name]
+    invocation = f"""
+import app
+from tests.events import Context
+try:
+    app.{name}({event!r}, Context(20_000))
+except Exception as error:
+    assert type(error).__name__ in {{"Unavailable", "BatchFailed"}}, error
+"""
+    nowhere = {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_LAMBDA_FUNCTION_NAME": f"marketplace-dev-{name}",
+        "CACHE_URL": "redis://127.0.0.1:9/0",
+        "DATABASE_TLS": "disable",
+        "DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/nowhere",
+    }
+
+    assert _loaded_by(invocation, **nowhere) == needed
+
+
+def test_importing_the_application_loads_nothing_heavy() -> None:
+    assert _loaded_by("import app") == set()
 
 
 def test_the_check_itself_notices_a_heavy_import() -> None:

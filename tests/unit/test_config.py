@@ -129,3 +129,29 @@ def test_chalice_local_is_recognised_only_outside_lambda() -> None:
     with configured(AWS_CHALICE_CLI_MODE="true", AWS_LAMBDA_FUNCTION_NAME="marketplace-dev-api_handler"):
         assert not config.is_chalice_local()
     assert not config.is_chalice_local()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {}),
+        ({"PUSH_FCM_ARN": "none", "PUSH_APNS_ARN": ""}, {}),
+        ({"PUSH_FCM_ARN": "arn:fcm", "PUSH_APNS_ARN": "none"}, {"fcm": "arn:fcm"}),
+        ({"PUSH_FCM_ARN": "arn:fcm", "PUSH_APNS_ARN": "arn:apns"}, {"fcm": "arn:fcm", "apns": "arn:apns"}),
+    ],
+)
+def test_a_stage_has_the_push_services_that_it_names(given: dict[str, str], expected: dict[str, str]) -> None:
+    assert config.read(given).push_applications == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("false", False), ("", False), ("True", False)])
+def test_a_report_of_failed_messages_is_read_only_where_the_build_says_so(value: str, *, expected: bool) -> None:
+    with configured(PARTIAL_BATCH=value):
+        assert config.reports_partial_batches() is expected
+    assert config.reports_partial_batches() is False
+
+
+def test_queues_and_topics_have_the_name_of_their_stage() -> None:
+    assert config.resource_name("orders.fifo") == "marketplace-local-orders.fifo"
+    with configured(STAGE="prod"):
+        assert config.resource_name("orders.fifo") == "marketplace-prod-orders.fifo"

@@ -70,6 +70,28 @@ def test_everything_within_a_request_carries_its_correlation_id(logs: LogLines) 
     assert correlation_id.get() == ""
 
 
+def test_work_within_work_has_an_id_of_its_own_and_then_the_outer_one_again(logs: LogLines) -> None:
+    with correlated("invocation-0001"):
+        for inner in ("message-0001", "message-0002"):
+            with correlated(inner):
+                logger.info("inside")
+            logger.info("between")
+    logger.info("after")
+
+    ids = [record.get("correlation_id") for record in logs.records]
+    assert ids == ["message-0001", "invocation-0001", "message-0002", "invocation-0001", None]
+    assert correlation_id.get() == ""
+
+
+def test_work_within_work_gives_the_outer_id_back_when_it_fails(logs: LogLines) -> None:
+    with correlated("invocation-0001"):
+        with pytest.raises(RuntimeError), correlated("message-0001"):
+            raise RuntimeError
+        logger.info("after")
+
+    assert logs.records[0]["correlation_id"] == "invocation-0001"
+
+
 def test_the_correlation_id_goes_when_the_request_fails(logs: LogLines) -> None:
     with pytest.raises(RuntimeError), correlated("request-0001"):
         raise RuntimeError
