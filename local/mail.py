@@ -18,6 +18,7 @@ from local.stacks import running
 from ops.terminal import printable
 
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def run(home: Home, arguments: Namespace) -> None:
 
 def sent(settings: Settings) -> list[Email]:
     """Every e-mail that was sent, oldest first."""
-    answer = httpx.get(f"{aws.endpoint(settings)}/_ministack/ses/messages", params={"account": aws.ACCOUNT})
+    kept = f"{aws.endpoint(settings)}/_ministack/ses/messages"
+    answer = httpx.get(kept, params={"account": aws.ACCOUNT}, timeout=PATIENCE_SECONDS)
     return numbered(answer.raise_for_status().json()["messages"].get(aws.ACCOUNT, []))
 
 

@@ -18,8 +18,9 @@ import httpx
 import pytest
 from pg8000.native import Connection
 
-from local import aws, emulator, logs, postgresql, valkey
+from local import aws, emulator, logs, mail, postgresql, valkey
 from local.home import CHECKOUT, Home, Settings
+from local.mail import Email
 from local.people import People
 from local.processes import Processes
 from local.stacks import PREFIX, Stacks
@@ -158,6 +159,17 @@ class Stack:
     def log_lines(self, function: str) -> list[str]:
         """The messages that a function (`api_handler`) logged so far, oldest first."""
         return [event["message"] for event in logs.events(self.client("logs"), f"/aws/lambda/{PREFIX}{function}")]
+
+    def emails(self, address: str) -> list[Email]:
+        """What the marketplace has mailed to `address`, oldest first."""
+        sender = self.stacks.parameter("mail/from")
+        return [email for email in mail.sent(self.settings) if email.is_to(address) and email.sender == sender]
+
+    def pushes(self, endpoint: str) -> int:
+        """How many pushes SNS has taken for `endpoint`: the emulator keeps none, but logs each."""
+        return (
+            self._home.logs.joinpath("emulator.log").read_text().count(f"platform-endpoint publish stub to {endpoint}")
+        )
 
     def stop_postgresql(self) -> None:
         self._processes.stop(postgresql.NAME)

@@ -110,6 +110,11 @@ def a_key() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid4())}
 
 
+def a_token() -> str:
+    """The token of a device that nobody has."""
+    return f"{CANARY}:{uuid4().hex}"
+
+
 def path_of(product: httpx.Response) -> str:
     """The path of a product that was just listed or read."""
     return f"/products/{product.json()['id']}"

@@ -12,7 +12,7 @@ import httpx
 
 from local.home import CHECKOUT
 from tests.events import scheduled_event, sign_up_event, sqs_event
-from tests.integration.actors import Actor, Api, an_address
+from tests.integration.actors import Actor, Api, a_token, an_address
 from tests.integration.functions import invoke
 from tests.integration.orders import an_order, events_of, leave_unsent, message, stored
 from tests.integration.problems import kind_of
@@ -212,7 +212,7 @@ def _schedule_succeeds(function: str) -> Need:
 
 def _people_are_told(function: str, queue: str) -> Need:
     def prepare(world: World) -> Any:
-        device = {"platform": "fcm", "token": uuid4().hex}
+        device = {"platform": "fcm", "token": a_token()}
         person = world.api.person()
         person.http.put(f"/me/devices/{uuid4()}", json=device).raise_for_status()
         return person
@@ -230,13 +230,13 @@ def _bounces_are_recorded(world: World, _: Any) -> bool:
 
 
 def _device_is_registered(world: World, _: Any) -> bool:
-    device = {"platform": "apns", "token": uuid4().hex}
+    device = {"platform": "apns", "token": a_token()}
     return works(world.buyer.http.put(f"/me/devices/{uuid4()}", json=device))
 
 
 def _device(world: World) -> str:
     path = f"/me/devices/{uuid4()}"
-    world.buyer.http.put(path, json={"platform": "fcm", "token": uuid4().hex}).raise_for_status()
+    world.buyer.http.put(path, json={"platform": "fcm", "token": a_token()}).raise_for_status()
     return path
 
 

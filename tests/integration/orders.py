@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
+from pg8000.native import Connection
 
 from chalicelib.ids import new_id
 from tests.integration.actors import Actor, a_key
@@ -50,35 +51,40 @@ def stock_of(seller: Actor, product: Product) -> int:
     return int(seller.http.get(f"/products/{product['id']}").json()["stock"])
 
 
-def stored(stack: Stack, buyer: Actor, product: Product, status: str = "placed", minutes: int = 0) -> dict[str, Any]:
+def stored(
+    stack: Stack, buyer: Actor, product: Product, status: str = "placed", *, minutes: int = 0, order_id: str = ""
+) -> dict[str, Any]:
     """An order that is found in the database as if it had been placed so many minutes ago, as events tell of it.
 
     Its stock is not taken, and nothing has been told of it.
     """
-    order_id = str(new_id())
-    is_confirmed = status != "placed"
+    order = an_order(buyer, product, order_id, status)
     with stack.database() as database:
-        ((placed_at,),) = database.run(
-            "INSERT INTO orders (id, buyer_id, status, total_amount, total_currency, placed_at, confirmed_at) "
-            "VALUES (:id, :buyer, :status, :amount, 'EUR', now() - make_interval(mins => :minutes), "
-            "CASE WHEN :confirmed THEN now() END) RETURNING placed_at",
-            id=order_id, buyer=buyer.id, status=status, amount=product["price"]["amount"], minutes=minutes,
-            confirmed=is_confirmed,
-        )  # fmt: skip
-        database.run(
-            "INSERT INTO order_lines (order_id, number, product_id, seller_id, name, unit_price_amount, quantity) "
-            "SELECT :id, 1, id, seller_id, name, price_amount, 1 FROM products WHERE id = :product",
-            id=order_id, product=product["id"],
-        )  # fmt: skip
-    return an_order(buyer, product, order_id) | {
-        "status": status,
-        "placed_at": placed_at.isoformat(),
-        "confirmed_at": placed_at.isoformat() if is_confirmed else None,
-    }
+        store(database, [order], minutes=minutes)
+    return order
 
 
-def an_order(buyer: Actor, product: Product, order_id: str = "") -> dict[str, Any]:
-    """The data of an event that tells of a confirmed order of one unit."""
+def store(database: Connection, orders: Sequence[Mapping[str, Any]], *, minutes: int = 0) -> None:
+    """Stores orders that `an_order` made."""
+    database.run(
+        "INSERT INTO orders (id, buyer_id, status, version, total_amount, total_currency, placed_at, confirmed_at) "
+        "SELECT (o->>'id')::uuid, (o->>'buyer_id')::uuid, o->>'status', (o->>'version')::integer, "
+        "(o->'total'->>'amount')::bigint, o->'total'->>'currency', now() - make_interval(mins => :minutes), "
+        "(o->>'confirmed_at')::timestamptz FROM json_array_elements(CAST(:orders AS json)) AS o",
+        orders=json.dumps(orders), minutes=minutes,
+    )  # fmt: skip
+    database.run(
+        "INSERT INTO order_lines (order_id, number, product_id, seller_id, name, unit_price_amount, quantity) "
+        "SELECT (o->>'id')::uuid, 1, (l->>'product_id')::uuid, (l->>'seller_id')::uuid, l->>'name', "
+        "(l->'unit_price'->>'amount')::bigint, (l->>'quantity')::integer "
+        "FROM json_array_elements(CAST(:orders AS json)) AS o, LATERAL (SELECT o->'lines'->0 AS l) AS first_line",
+        orders=json.dumps(orders),
+    )  # fmt: skip
+
+
+def an_order(buyer: Actor, product: Product, order_id: str = "", status: str = "confirmed") -> dict[str, Any]:
+    """What an event tells of an order of one unit."""
+    is_confirmed = status != "placed"
     line = {
         "product_id": product["id"],
         "seller_id": product["seller_id"],
@@ -90,12 +96,12 @@ def an_order(buyer: Actor, product: Product, order_id: str = "") -> dict[str, An
     return {
         "id": order_id or str(new_id()),
         "buyer_id": buyer.id,
-        "status": "confirmed",
-        "version": 2,
+        "status": status,
+        "version": 1 + is_confirmed,
         "total": product["price"],
         "lines": [line],
         "placed_at": "2026-01-31T12:00:00Z",
-        "confirmed_at": "2026-01-31T12:00:01Z",
+        "confirmed_at": "2026-01-31T12:00:01Z" if is_confirmed else None,
     }
 
 

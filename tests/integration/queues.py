@@ -58,7 +58,8 @@ class Queue:
 
     def messages(self) -> list[Message]:
         """What is in the queue, without touching it."""
-        answer = httpx.get(f"{self._stack.emulator}/_ministack/sqs/messages", params={"QueueUrl": self.url})
+        where = f"{self._stack.emulator}/_ministack/sqs/messages"
+        answer = httpx.get(where, params={"QueueUrl": self.url}, timeout=60)
         (regions,) = answer.raise_for_status().json()["messages"].values()
         return [_message(each) for queue in regions.values() for each in queue[self.url]]
 

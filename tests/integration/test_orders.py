@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.events import scheduled_event
-from tests.integration.actors import Actor, Api, a_key, at_once, path_of, statuses
+from tests.integration.actors import Actor, Api, a_key, a_token, at_once, path_of, statuses
 from tests.integration.functions import invoke
 from tests.integration.orders import confirmed, events_of, order, ordered, status_of, stock_of
 from tests.integration.problems import is_uuid, kind_of, pointers, problem_of
@@ -257,7 +257,7 @@ def test_disabled_person_neither_orders_nor_cancels_nor_ships(api: Api, admin: A
         order(person, product),
         person.http.post(f"/orders/{bought['id']}/cancel"),
         person.http.post(f"/sales/{sold['id']}/ship"),
-        person.http.put(f"/me/devices/{uuid4()}", json={"platform": "fcm", "token": uuid4().hex}),
+        person.http.put(f"/me/devices/{uuid4()}", json={"platform": "fcm", "token": a_token()}),
     ):
         assert kind_of(answer, 403) == "forbidden"
     assert (status_of(seller, sold), stock_of(seller, product)) == ("confirmed", 4)
