@@ -10,9 +10,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
+import app
 from chalicelib import database
+from chalicelib.messaging import relay
+from tests.edge import Edge
 from tests.environment import configured
+from tests.events import Context, sqs_event
 from tests.gateway import Answer, HttpApi
+from tests.orders import events_of, order, placed
 from tests.people import Person, enrolled
 from tests.products import listed, new_product
 from tests.proxies import Proxy, proxy_to
@@ -20,11 +25,11 @@ from tests.services import Services
 
 
 @pytest.fixture
-def wire(environment: dict[str, str], services: Services) -> Iterator[Proxy]:
+def wire(edge_environment: dict[str, str], edge: Edge, services: Services) -> Iterator[Proxy]:
     """The one connection of the API function, open and counted."""
     with proxy_to(services.app.host, services.app.port) as proxy:
         login = dataclasses.replace(services.app, port=proxy.port)
-        with configured(**environment | {"DATABASE_URL": login.url(), "DATABASE_POOL_SIZE": "1"}):
+        with configured(**edge_environment | {"DATABASE_URL": login.url(), "DATABASE_POOL_SIZE": "1"}):
             database.read(lambda: database.connection().execute(text("SELECT 1")))
             yield proxy
 
@@ -76,6 +81,45 @@ def test_a_new_product_is_five(api: HttpApi, seller: Person, wire: Proxy) -> Non
         return api.send("POST", "/products", seller, headers={"idempotency-key": str(uuid4())}, body=new_product())
 
     assert _trips(wire, create) == 5
+
+
+@pytest.mark.parametrize("lines", [1, 50])
+def test_a_new_order_is_eight_however_many_lines_it_has_and_its_sending_five(
+    api: HttpApi, seller: Person, wire: Proxy, edge: Edge, lines: int
+) -> None:
+    cart = {listed(seller): 1 for _ in range(lines)}
+    sent = _trips(wire, lambda: order(api, seller, cart))
+    relay._breaker.trip()
+    unsent = _trips(wire, lambda: order(api, seller, cart))
+
+    assert (unsent, sent) == (8, 13)
+
+
+def test_a_replayed_order_is_two(api: HttpApi, seller: Person, wire: Proxy) -> None:
+    cart = {listed(seller): 1}
+    order(api, seller, cart, key="k")
+
+    assert _trips(wire, lambda: order(api, seller, cart, key="k")) == 2
+
+
+def test_confirming_an_order_is_six_and_its_sending_five_and_a_repetition_two(
+    seller: Person, wire: Proxy, services: Services
+) -> None:
+    placed_order = placed(seller, {listed(seller): 1})
+    batch = sqs_event("orders.fifo", events_of(services, placed_order.id), ["group"])
+
+    assert _trips(wire, lambda: app.fulfil_orders(batch, Context())) == 11
+    assert _trips(wire, lambda: app.fulfil_orders(batch, Context())) == 2
+
+
+@pytest.mark.parametrize("path", ["/orders", "/sales"])
+def test_a_list_of_orders_is_one_however_many_lines_they_have(
+    api: HttpApi, seller: Person, wire: Proxy, path: str
+) -> None:
+    for _ in range(3):
+        placed(seller, {listed(seller): 1 for _ in range(3)})
+
+    assert _trips(wire, lambda: api.get(path, seller)) == 1
 
 
 def test_the_connection_is_kept_over_many_requests(api: HttpApi, seller: Person, wire: Proxy) -> None:
