@@ -193,3 +193,22 @@ def test_a_message_without_lines_or_with_a_stranger_in_it_is_a_failure_or_nothin
 
     assert failed(emailed(json.dumps(stranger))) == set()
     assert states(services, json.dumps(stranger)) == []
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\x00b", "x" * 100_000, "\u202e\n\r", "{{ config }}"])
+def test_no_name_in_a_message_breaks_the_consumer(edge: Edge, order: Order, buyer: Person, name: str) -> None:
+    body = json.loads(told(events.CONFIRMED, order))
+    body["data"]["lines"][0]["name"] = name
+
+    assert failed(emailed(json.dumps(body), told(events.CONFIRMED, order))) == set()
+    assert len(emails_to(edge, buyer)) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"lines": []}, {"lines": None}, {"lines": [{}]}, {"total": 1}, {"buyer_id": "x"}, {"status": "lost"}]
+)
+def test_a_message_that_is_not_what_it_says_fails_alone(edge: Edge, order: Order, *, change: dict[str, object]) -> None:
+    body = json.loads(told(events.CONFIRMED, order))
+    body["data"] |= change
+
+    assert failed(emailed(json.dumps(body), told(events.CONFIRMED, order))) == {"0"}
