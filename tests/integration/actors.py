@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.stack import Stack
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,11 @@ def pages(client: httpx.Client, path: str, **query: Any) -> Iterator[dict[str, A
             return
 
 
-def at_once(*requests: Callable[[], httpx.Response]) -> list[httpx.Response]:
+def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
     """The answers to requests that are all sent at the same moment."""
     start = Barrier(len(requests))
 
-    def send(request: Callable[[], httpx.Response]) -> httpx.Response:
+    def send(request: Callable[[], Answer]) -> Answer:
         start.wait()
         return request()
 
