@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
@@ -75,6 +76,8 @@ class Tally:
     repeated: int = 0
     redrives: int = 0
     replays: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    """Workers that ended by themselves: something was raised that they should have coped with."""
     is_settled: bool = False
 
 
@@ -177,8 +180,7 @@ class Chaos:
     def _replace(self, server: Server) -> None:
         """A new API worker; what the old one was asked to do is asked again, as its client does."""
         task = self._servers.pop(server)
-        server.kill()
-        server.join()
+        self._bury(server)
         if task is not None:
             self._waiting.append((time.monotonic() + RETRY_SECONDS, task))
         self._serve()
@@ -205,9 +207,13 @@ class Chaos:
 
     def _employ_anew(self, worker: Worker) -> None:
         start = self._others.pop(worker)
-        worker.kill()
-        worker.join()
+        self._bury(worker)
         self._employ(start)
+
+    def _bury(self, worker: Worker) -> None:
+        worker.kill()
+        if worker.join() != -signal.SIGKILL:
+            self.tally.failures[worker.kind] += 1
 
     def _look(self) -> None:
         """How far everything has come; an operator sends dead letters back."""

@@ -40,6 +40,7 @@ def chaos(share: float) -> list[str]:
     wrong = _sentences("chaos", findings)
     if not run.tally.is_settled:
         wrong.append("chaos: it never came to rest")
+    wrong += [f"chaos: {kind} ended by itself {times} times" for kind, times in run.tally.failures.items()]
     if not (run.tally.repeated and run.tally.duplicates):
         wrong.append("chaos: no message came twice")
     return wrong

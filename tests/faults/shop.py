@@ -50,7 +50,10 @@ class Purchase:
 
     def answered(self, answer: Any) -> bool:
         """Notes the answer; False when the client asks again."""
-        if not isinstance(answer, dict) or answer["statusCode"] == 503 or problem(answer) in AGAIN:
+        if not isinstance(answer, dict):
+            self.expected.refusals.append(f"the API raised {answer}")
+            return False
+        if answer["statusCode"] == 503 or problem(answer) in AGAIN:
             return False
         if answer["statusCode"] != 201:
             self.expected.refusals.append(f"{answer['statusCode']} {answer['body'][:200]}")
