@@ -35,21 +35,33 @@ class Message:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a message did not arrive; `is_refusal` when the service will never take it as it is."""
+    """Why a message did not arrive.
+
+    `is_refusal` when the service will never take it as it is, `is_outage` when the service could not be asked.
+    """
 
     reason: str
-    is_refusal: bool
+    is_refusal: bool = False
+    is_outage: bool = False
 
 
 Failures = dict[int, Failure]
 Entry = TypeVar("Entry")
 
 
-def send(messages: Sequence[Message]) -> Failures:
-    """Sends `messages` and returns those that were not confirmed, by position."""
+def send(messages: Sequence[Message], note: Callable[[Sequence[Message], Failures], None]) -> Failures:
+    """Sends `messages` and returns those that were not confirmed, by position; `note` hears of each call at once.
+
+    A service that cannot be reached is asked once: what else is for it has failed, too.
+    """
     failures: Failures = {}
-    for destination, batch in _batches(messages):
-        failures |= _attempt(_CALLS[destination], batch)
+    for destination, waiting in _by_destination(messages).items():
+        outage: Failure | None = None
+        for batch in calls_of(waiting, lambda message: len(message.body)):
+            found = _all_failed(batch, outage) if outage else _attempt(_CALLS[destination], batch)
+            outage = next((failure for failure in found.values() if failure.is_outage), None)
+            note(batch, found)
+            failures |= found
     return failures
 
 
@@ -72,30 +84,27 @@ def _attempt(call: Callable[[Sequence[Message]], Failures], batch: Sequence[Mess
     try:
         return call(batch)
     except BotoCoreError as error:
-        return _all_failed(batch, type(error).__name__, is_refusal=False)
+        return _all_failed(batch, Failure(type(error).__name__, is_outage=True))
     except ClientError as error:
         is_refusal = error.response["ResponseMetadata"].get("HTTPStatusCode", 500) in {400, 413}
         code = str(error.response["Error"].get("Code", "unknown"))
         if not is_refusal or len(batch) == 1:
-            return _all_failed(batch, code, is_refusal=is_refusal and not clients.is_throttling(error))
+            return _all_failed(batch, Failure(code, is_refusal and not clients.is_throttling(error)))
     failures: Failures = {}
     for message in batch:
         failures |= _attempt(call, [message])
     return failures
 
 
-def _all_failed(batch: Sequence[Message], reason: str, *, is_refusal: bool) -> Failures:
-    return {message.position: Failure(reason, is_refusal) for message in batch}
+def _all_failed(batch: Sequence[Message], failure: Failure) -> Failures:
+    return {message.position: failure for message in batch}
 
 
-def _batches(messages: Sequence[Message]) -> Iterator[tuple[Destination, list[Message]]]:
-    """Messages of one destination, as many as one call takes by number and by size."""
-    by_destination: dict[Destination, list[Message]] = defaultdict(list)
+def _by_destination(messages: Sequence[Message]) -> dict[Destination, list[Message]]:
+    found: dict[Destination, list[Message]] = defaultdict(list)
     for message in messages:
-        by_destination[Destination(message.destination)].append(message)
-    for destination, waiting in by_destination.items():
-        for batch in calls_of(waiting, lambda message: len(message.body)):
-            yield destination, batch
+        found[Destination(message.destination)].append(message)
+    return found
 
 
 def _to_queue(batch: Sequence[Message]) -> Failures:

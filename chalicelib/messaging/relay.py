@@ -22,15 +22,15 @@ from sqlalchemy import text
 from chalicelib import database
 from chalicelib.breaker import Breaker
 from chalicelib.messaging import destinations
-from chalicelib.messaging.destinations import Failure, Message
+from chalicelib.messaging.destinations import Failure, Failures, Message
 from chalicelib.observability import correlated, count, logger
 
 CLAIMED_AT_ONCE = 30
 ATTEMPTS_BEFORE_PARKING = 5
 LONGEST_PAUSE_SECONDS = 300
 BREAK_SECONDS = 5.0
-RESERVE_MILLISECONDS = 10_000
-"""What a sweep leaves of its function's time: one more round with every destination timing out."""
+RESERVE_MILLISECONDS = 25_000
+"""What a sweep leaves of its function's time: one more round with every destination timing out, twice each."""
 
 _CLAIM = """
     SELECT position, event_id, destination, group_id, type, body, correlation_id
@@ -55,7 +55,7 @@ _FAILED = text(f"""
     UPDATE outbox
     SET attempts = attempts + 1,
         error = :error,
-        next_attempt_at = now() + make_interval(
+        next_attempt_at = clock_timestamp() + make_interval(
             secs => least(power(2, attempts + 1), {LONGEST_PAUSE_SECONDS}) * (0.75 + random() / 2)),
         parked_at = CASE WHEN :is_refused AND attempts + 1 >= {ATTEMPTS_BEFORE_PARKING} THEN now() END
     WHERE position = :position
@@ -105,7 +105,8 @@ def together() -> Iterator[None]:
 def relay_events(event_ids: Sequence[UUID]) -> None:
     """Sends these events if it can. Never raises: they are stored, and the sweep tries again.
 
-    When nothing of a round arrives, the next few seconds are left to the sweep, so that requests do not wait for it.
+    After a round in which nothing arrived, or a service was not reached, the next few seconds are left to the sweep, so
+    that requests do not wait.
     """
     if _breaker.is_open:
         return
@@ -154,16 +155,22 @@ def _send_claimed(claim: Any, chosen: dict[str, Any]) -> int | None:
     if not rows:
         return None
     started = time.perf_counter()
-    failures = destinations.send([Message(**row._asdict()) for row in rows])
-    published = [row for row in rows if row.position not in failures]
-    if published:
-        connection.execute(_PUBLISHED, {"positions": [row.position for row in published]})
-    for position, failure in failures.items():
-        _put_off(position, failure)
+    failures = destinations.send([Message(**row._asdict()) for row in rows], _note)
+    if any(failure.is_outage for failure in failures.values()):
+        _breaker.trip()
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     for row in rows:
         _tell(row, failures.get(row.position), milliseconds)
-    return len(published)
+    return len(rows) - len(failures)
+
+
+def _note(sent: Sequence[Message], failures: Failures) -> None:
+    """Notes what became of one call; after each, because PostgreSQL ends a transaction that is idle for long."""
+    published = [message.position for message in sent if message.position not in failures]
+    if published:
+        database.connection().execute(_PUBLISHED, {"positions": published})
+    for position, failure in failures.items():
+        _put_off(position, failure)
 
 
 def _put_off(position: int, failure: Failure) -> None:

@@ -9,8 +9,8 @@ from chalicelib import database
 from chalicelib.messaging import relay
 from chalicelib.observability import count, logger
 
-RESERVE_MILLISECONDS = 10_000
-"""No step is begun when the function has less time left."""
+RESERVE_MILLISECONDS = 20_000
+"""No step is begun when the function has less time left: what the steps stored is sent at the end."""
 
 
 def repeat(step: Callable[[], int], context: Any, metric: str) -> int:

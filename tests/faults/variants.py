@@ -179,6 +179,6 @@ CONTROLS = [
 def _send_after_commit(messages: list[Message]) -> None:
     def send() -> None:
         time.sleep(CALL_SECONDS)
-        destinations.send(messages)
+        destinations.send(messages, lambda *_: None)
 
     database.after_commit(send)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
 
 import app
-from chalicelib import database
+from chalicelib import clients, database
 from chalicelib.messaging import destinations, relay
-from tests.edge import DOWN, Edge, Refusal
+from tests.edge import BROKEN, DOWN, Edge, Refusal
+from tests.environment import configured
 from tests.events import Context, scheduled_event
 from tests.outbox import DESTINATIONS, due_now, ids, stored, waiting
 from tests.services import Services
@@ -167,3 +170,51 @@ def test_a_sweep_ends_before_its_time_does(edge: Edge, services: Services) -> No
     app.relay_outbox(scheduled_event(), Context(60_000, 9_000))
 
     assert waiting(services) == 100 - relay.CLAIMED_AT_ONCE
+
+
+@pytest.mark.parametrize("silent", DESTINATIONS)
+def test_a_service_that_does_not_answer_holds_no_other_back_and_nothing_is_sent_twice(
+    edge: Edge, edge_environment: dict[str, str], services: Services, monkeypatch: pytest.MonkeyPatch, *, silent: str
+) -> None:
+    """As long as a transaction may be idle, in small: PostgreSQL ends it while the relay waits for the second call."""
+    stored(services, events=60, groups=60)
+    monkeypatch.setattr(clients, "READ_SECONDS", 0.4)
+    edge.refuses_call = lambda sent: time.sleep(0.6) if sent[0].destination == silent else None
+
+    with _idle_for(services, "1s"), configured(**edge_environment):
+        app.relay_outbox(scheduled_event(), Context())
+
+    for destination in set(DESTINATIONS) - {silent}:
+        assert Counter(body["id"] for body in edge.bodies(destination)) == dict.fromkeys(
+            _sent(services, destination), 1
+        )
+        assert len(edge.bodies(destination)) == 60
+    put_off = "SELECT count(*), min(attempts), max(attempts) FROM outbox WHERE published_at IS NULL"
+    assert services.sql(put_off)[0][0] == 60
+    assert services.sql(put_off)[0][1] >= 1
+
+
+def test_a_service_that_is_not_reached_is_asked_once_in_a_round(edge: Edge, services: Services) -> None:
+    stored(services, events=30, groups=30, to=("bus",))
+    edge.refuses_call = lambda _: BROKEN
+
+    app.relay_outbox(scheduled_event(), Context(60_000, 9_000))
+
+    assert len(edge.calls) == 1
+    assert services.sql("SELECT DISTINCT attempts, error FROM outbox") == [[1, "ConnectionClosedError"]]
+
+
+def _sent(services: Services, destination: str) -> list[str]:
+    rows = services.sql(
+        "SELECT event_id FROM outbox WHERE destination = :to AND published_at IS NOT NULL", to=destination
+    )
+    return [str(row[0]) for row in rows]
+
+
+@contextmanager
+def _idle_for(services: Services, limit: str) -> Iterator[None]:
+    services.sql(f"ALTER ROLE marketplace_app SET idle_in_transaction_session_timeout = '{limit}'")
+    try:
+        yield
+    finally:
+        services.sql("ALTER ROLE marketplace_app SET idle_in_transaction_session_timeout = '10s'")
