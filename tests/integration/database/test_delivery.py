@@ -148,7 +148,7 @@ def test_a_provider_that_does_not_answer_in_time_may_have_sent_it(
 
 @pytest.mark.parametrize("is_sent", [False, True])
 def test_after_a_crash_around_the_call_nobody_is_told_twice(
-    edge: Edge, message: str, people: list[Person], services: Services, *, is_sent: bool
+    edge: Edge, message: str, people: list[Person], services: Services, *, logs: LogLines, is_sent: bool
 ) -> None:
     with pytest.raises(Crash), _crash(2, emails.Emails, "send", after=is_sent):
         emailed(message)
@@ -156,6 +156,7 @@ def test_after_a_crash_around_the_call_nobody_is_told_twice(
 
     for _ in range(2):
         assert failed(emailed(message)) == {"0"}
+    assert logs.records[-1]["error"] == "NotDelivered"
     assert sorted(state for _, state, _ in states(services, message)) == ["sending", "sent", "sent"]
     _lease_is_over(services)
     assert failed(emailed(message)) == set()

@@ -104,9 +104,10 @@ def test_a_device_that_takes_nothing_any_more_gets_no_more_and_the_others_do(
     edge.refuses_call = lambda sent: Refusal(code) if sent[0].destination == gone else None
 
     assert failed(pushed(body := told(events.CONFIRMED, order))) == set()
-    pushed(told(events.SHIPPED, order))
+    pushed(later := told(events.SHIPPED, order))
 
     assert sorted(state for _, state, _ in states(services, body)) == ["refused", "sent"]
+    assert [state for _, state, _ in states(services, later)] == ["sent"]
     assert _pushed_to(edge) == [endpoint] * 2
     assert (_is_enabled(services, dead), _is_enabled(services, alive)) == (False, True)
 
