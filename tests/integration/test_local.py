@@ -22,7 +22,7 @@ from local.home import CHECKOUT, Home
 from local.processes import Processes
 from tests.stack import FREE_PORTS, Running, Stack, running
 
-SOURCES = ("app.py", "chalicelib", "infra", "local", "migrations", "requirements.txt", "requirements-dev.txt")
+SOURCES = ("app.py", "chalicelib", "infra", "local", "migrations", "ops", "requirements.txt", "requirements-dev.txt")
 
 
 def command(home: Path, *arguments: str, checkout: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from tests.integration.functions import invoke
 from tests.integration.log_groups import counted, is_object, json_lines
 from tests.stack import PASSWORD, Stack
 
-PLATFORM = ("START RequestId", "END RequestId", "REPORT RequestId")
+PLATFORM = ("START RequestId", "END RequestId", "REPORT RequestId", "Task timed out")
 
 
 def test_request_is_logged_under_the_id_that_it_came_with(stack: Stack, seller: Actor) -> None:
