@@ -22,7 +22,7 @@ from local.home import CHECKOUT
 from local.stacks import PREFIX
 from ops import account
 from ops.dead_letters import ask
-from tests.integration.actors import Actor, a_key
+from tests.integration.actors import Actor, Api, a_key
 from tests.stack import Stack
 
 WAY = [
@@ -65,6 +65,12 @@ def ops(stack: Stack) -> Command:
 def local(stack: Stack) -> Command:
     """`python -m local` for the running system."""
     return lambda *arguments: python("local", "--home", str(stack._home.folder), *arguments)
+
+
+@pytest.fixture(scope="module")
+def buyer(api: Api) -> Actor:
+    """Somebody whom nobody has written to yet."""
+    return api.person()
 
 
 @pytest.fixture(scope="module")
