@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from chalicelib.fields import Flag, Integer, Timestamp
+from chalicelib.fields import Flag, Integer, Text, Timestamp
 
 MOST_MESSAGES = 100
 """How many dead letters one look or redrive reaches."""
@@ -60,11 +60,11 @@ class RedriveOrder(Schema):
 
     dry_run = Flag(load_default=True)
     message_ids = fields.List(
-        fields.String(validate=validate.Length(1, 100)),
+        Text(maximum=100),
         load_default=None,
         validate=validate.Length(1, MOST_MESSAGES),
     )
-    event_type = fields.String(load_default=None, validate=validate.Length(1, 100))
+    event_type = Text(maximum=100, load_default=None)
     limit = Integer(minimum=1, maximum=MOST_MESSAGES, load_default=MOST_MESSAGES)
 
 

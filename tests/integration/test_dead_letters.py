@@ -210,6 +210,7 @@ def test_redrive_takes_what_it_was_asked_for_and_no_more(stack: Stack, quick: No
     for wrong, pointer in (
         ({"limit": 0}, "/limit"), ({"limit": 101}, "/limit"), ({"message_ids": []}, "/message_ids"),
         ({"message_ids": ["x"] * 101}, "/message_ids"), ({"event_type": ""}, "/event_type"), ({"queue": "x"}, "/queue"),
+        ({"event_type": "order\u202e"}, "/event_type"), ({"message_ids": ["a\x07"]}, "/message_ids/0"),
     ):  # fmt: skip
         assert pointers(admin.http.post(path, json=wrong)) == [pointer]
 
