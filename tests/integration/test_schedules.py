@@ -35,7 +35,7 @@ def test_event_that_was_left_unsent_is_sent_by_the_next_sweep_which_comes_by_its
 
     leave_unsent(stack, body, "orders.fifo", order["id"])
 
-    until(lambda: status_of(buyer, order) == "confirmed", patience=90, pause=0.3)
+    until(lambda: status_of(buyer, order) == "confirmed", patience=120, pause=0.3)
     until(lambda: counted(stack, "relay_outbox")["EventsRelayed"] > before["EventsRelayed"])
     assert [event["is_published"] for event in events_of(stack, order["id"])] == [True] * 3
     (line,) = sweeps(stack)[-1:]

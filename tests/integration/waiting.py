@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-PATIENCE = 60  # seconds
+PATIENCE = 90  # seconds
 
 
 def until(condition: Callable[[], object], patience: float = PATIENCE, pause: float = 0.05) -> None:
