@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.messaging import consumer, relay
 from chalicelib.messaging.destinations import EVENT_SOURCE
 from chalicelib.messaging.envelope import Destination
 from chalicelib.messaging.queues import QUEUES
 from chalicelib.orders import events as order_events
+from chalicelib.schedules import repetition
 from infra.build import PROJECT
 from tests.contract import event_checks, queue_checks
 from tests.contract.conftest import Built
@@ -246,3 +248,22 @@ def test_loops_of_the_services_stack_are_expanded(services: Template) -> None:
     assert "Fn::ForEach" in Path(SERVICES).read_text()
     assert not [name for name in services["Resources"] if name.startswith("Fn::")]
     assert {"EmailsPolicy", "OrdersAgeAlarm", "FailedEventsDepthAlarm"} <= services["Resources"].keys()
+
+
+@pytest.mark.parametrize(
+    ("names", "reserve"),
+    [
+        (("relay_outbox",), relay.RESERVE_MILLISECONDS),
+        (("expire_orders", "purge_expired"), repetition.RESERVE_MILLISECONDS),
+        (tuple(queue.consumer for queue in QUEUES), consumer.RESERVE_MILLISECONDS),
+    ],
+)
+def test_a_function_that_stops_before_its_time_is_up_has_twice_that_time(
+    app: Template, names: tuple[str, ...], reserve: int
+) -> None:
+    timeouts = {
+        function["FunctionName"].removeprefix("marketplace-prod-"): function["Timeout"] * 1000
+        for function in of_type(app, "AWS::Serverless::Function").values()
+    }
+
+    assert [name for name in names if timeouts[name] < 2 * reserve] == []

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import app
+from tests.environment import ROOT
 from tests.events import http_api_event
 from tests.faults.world import CLIENT_ID
 
-TIMEOUT_MILLISECONDS = 15_000
+_CONFIGURED = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_functions"]
 
 
+@dataclass(frozen=True)
 class Context:
-    """The context of an invocation that has all of its time left."""
+    """The context of an invocation that has all of its function's time left."""
 
+    function: str
     aws_request_id = "00000000-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of the function's timeout."""
-        return TIMEOUT_MILLISECONDS
+        """The function's timeout."""
+        return int(_CONFIGURED[self.function]["lambda_timeout"]) * 1000
 
 
 def invoke(function: str, event: Mapping[str, Any]) -> Any:
     """What the function answers; `app` is the API."""
-    return getattr(app, function)(dict(event), Context())
+    return getattr(app, function)(dict(event), Context("api_handler" if function == "app" else function))
 
 
 def place_order(buyer: UUID, key: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
