@@ -104,7 +104,7 @@ def test_each_function_loads_what_it_needs_and_nothing_else(name: str) -> None:
 import app
 from tests.events import Context
 try:
-    app.{name}({event!r}, Context(20_000))
+    app.{name}({event!r}, Context(60_000))
 except Exception as error:
     assert type(error).__name__ in {{"Unavailable", "BatchFailed"}}, error
 """

@@ -31,8 +31,8 @@ class Crash(BaseException):
 
 @pytest.fixture
 def people(edge: Edge) -> list[Person]:
-    """A buyer and two sellers."""
-    return [enrolled() for _ in range(3)]
+    """A buyer and two sellers, in the order in which they are told."""
+    return [enrolled(), *sorted((enrolled(), enrolled()), key=lambda seller: seller.id)]
 
 
 @pytest.fixture
