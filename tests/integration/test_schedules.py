@@ -43,8 +43,9 @@ def test_event_that_was_left_unsent_is_sent_by_the_next_sweep_which_comes_by_its
     assert (line["stage"], line["service"]) == ("local", "marketplace")
 
 
-def test_unconfirmed_orders_expire_once_though_several_runs_overlap(stack: Stack, buyer: Actor, seller: Actor) -> None:
-    product = seller.product(stock=0).json()
+def test_unconfirmed_orders_expire_once_though_several_runs_overlap(
+    stack: Stack, buyer: Actor, seller: Actor, product: dict[str, Any]
+) -> None:
     orders = [an_order(buyer, product, status="placed") for _ in range(40)]
     with stack.database() as database:
         store(database, orders[:30], minutes=16)
