@@ -31,12 +31,19 @@ GRANTS = [
     for action in statement["Action"]
 ]
 UNENFORCED = {
-    "WriteOwnLogs": "The emulator writes what a function prints to its log group by itself.",
-    "SendTraces": "There is no X-Ray.",
-    "ReceiveMessages": "The emulator reads a queue for a function by itself, and never asks the function's role.",
-    "KeepFailedEvents": "What an invocation gave up on is put into the queue without asking the function's role.",
+    ("WriteOwnLogs", "logs:CreateLogStream"): "The emulator writes what a function prints to its log group by itself.",
+    ("WriteOwnLogs", "logs:PutLogEvents"): "The emulator writes what a function prints to its log group by itself.",
+    ("SendTraces", "xray:PutTraceSegments"): "There is no X-Ray.",
+    ("SendTraces", "xray:PutTelemetryRecords"): "There is no X-Ray.",
+    ("ReceiveMessages", "sqs:ReceiveMessage"): "The emulator reads a queue for a function without asking its role.",
+    ("ReceiveMessages", "sqs:DeleteMessage"): "The emulator deletes what a function has done without asking its role.",
+    ("ReceiveMessages", "sqs:GetQueueAttributes"): "The emulator never asks a queue about itself.",
+    (
+        "KeepFailedEvents",
+        "sqs:SendMessage",
+    ): "The emulator keeps what was given up on without asking the function's role.",
 }
-"""Statements, by their `Sid`, whose absence the emulator does not notice, and why.
+"""Grants, by the `Sid` of their statement and their action, whose absence the emulator does not notice, and why.
 
 Contract tests hold the policies and the template to them instead.
 """
