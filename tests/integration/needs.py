@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import httpx
 
-from local.home import CHECKOUT
 from tests.events import scheduled_event, sign_up_event, sqs_event
 from tests.integration.actors import Actor, Api, a_token, an_address
 from tests.integration.functions import invoke
@@ -19,34 +18,6 @@ from tests.integration.problems import kind_of
 from tests.integration.queues import Queue
 from tests.integration.waiting import until
 from tests.stack import PASSWORD, Stack
-
-POLICIES = {
-    path.stem.removeprefix("policy-"): json.loads(path.read_text())
-    for path in (CHECKOUT / ".chalice").glob("policy-*.json")
-}
-GRANTS = [
-    (function, statement["Sid"], action)
-    for function, policy in sorted(POLICIES.items())
-    for statement in policy["Statement"]
-    for action in statement["Action"]
-]
-UNENFORCED = {
-    ("WriteOwnLogs", "logs:CreateLogStream"): "The emulator writes what a function prints to its log group by itself.",
-    ("WriteOwnLogs", "logs:PutLogEvents"): "The emulator writes what a function prints to its log group by itself.",
-    ("SendTraces", "xray:PutTraceSegments"): "There is no X-Ray.",
-    ("SendTraces", "xray:PutTelemetryRecords"): "There is no X-Ray.",
-    ("ReceiveMessages", "sqs:ReceiveMessage"): "The emulator reads a queue for a function without asking its role.",
-    ("ReceiveMessages", "sqs:DeleteMessage"): "The emulator deletes what a function has done without asking its role.",
-    ("ReceiveMessages", "sqs:GetQueueAttributes"): "The emulator never asks a queue about itself.",
-    (
-        "KeepFailedEvents",
-        "sqs:SendMessage",
-    ): "The emulator keeps what was given up on without asking the function's role.",
-}
-"""Grants, by the `Sid` of their statement and their action, whose absence the emulator does not notice, and why.
-
-Contract tests hold the policies and the template to them instead.
-"""
 
 
 @dataclass(frozen=True)

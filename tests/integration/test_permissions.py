@@ -9,8 +9,9 @@ import pytest
 from local.stacks import PREFIX
 from tests.integration.actors import Actor, Api
 from tests.integration.functions import renew, role_of, without
-from tests.integration.needs import GRANTS, NEEDS, POLICIES, UNENFORCED, World
+from tests.integration.needs import NEEDS, World
 from tests.integration.orders import confirmed
+from tests.integration.policies import GRANTS, POLICIES, UNENFORCED
 from tests.integration.queues import Queue
 from tests.stack import Stack
 

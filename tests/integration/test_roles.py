@@ -10,8 +10,8 @@ import pytest
 from local.stacks import CODE_BUCKET, PREFIX
 from tests.integration.actors import Actor
 from tests.integration.functions import deployed, invoke, role_of
-from tests.integration.needs import POLICIES
 from tests.integration.orders import an_order, message
+from tests.integration.policies import POLICIES
 from tests.integration.queues import NAMES, Queue
 from tests.stack import PASSWORD, Stack
 
