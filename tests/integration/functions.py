@@ -82,6 +82,17 @@ def deployed(stack: Stack, name: str, source: str, role: str) -> Iterator[None]:
         functions.delete_function(FunctionName=PREFIX + name)
 
 
+@contextmanager
+def unheard(stack: Stack, function: str) -> Iterator[None]:
+    """The event bus calls `function` for nothing."""
+    events, rule = stack.client("events"), {"Name": PREFIX + function, "EventBusName": "marketplace-local"}
+    events.disable_rule(**rule)
+    try:
+        yield
+    finally:
+        events.enable_rule(**rule)
+
+
 def _less(statements: list[Policy], sid: str, action: str) -> Iterator[Policy]:
     for statement in statements:
         actions = [kept for kept in statement["Action"] if statement["Sid"] != sid or kept != action]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import combinations, cycle
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.actors import Actor, Api
-from tests.integration.functions import invoke
+from tests.integration.functions import invoke, unheard
 from tests.integration.log_groups import json_lines
 from tests.integration.orders import an_order, message, status_of, store, stored
 from tests.integration.problems import kind_of, pointers
@@ -45,10 +46,10 @@ def product(api: Api) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def quick(stack: Stack) -> Iterator[None]:
-    """What fails comes again after two seconds instead of a minute and a half."""
+    """What fails comes again after a second instead of a minute and a half."""
     with ExitStack() as held:
         for name in NAMES:
-            held.enter_context(Queue(stack, name).held_for(2))
+            held.enter_context(Queue(stack, name).held_for(1))
         yield
     for name in NAMES.values():
         Queue(stack, name).forget()
@@ -58,13 +59,15 @@ def quick(stack: Stack) -> Iterator[None]:
 def poisoned(stack: Stack, quick: None, buyer: Actor, product: dict[str, Any]) -> dict[str, Poisoned]:
     """Batches of ten in which each of many subsets is poisoned, sent to two queues and worked through.
 
-    The first time, what fails comes again after longer than everything takes on a busy machine.
+    The first time, what fails comes again after longer than everything takes on a busy machine. Nobody counts what was
+    sold: the emulator would start a process for each of the events at once.
     """
     buyer.http.get("/me").raise_for_status()
     sent = {name: Poisoned(name) for name in KINDS}
     with ExitStack() as held:
+        held.enter_context(unheard(stack, "rank_bestsellers"))
         for name, batches in sent.items():
-            held.enter_context(Queue(stack, name).held_for(15))
+            held.enter_context(Queue(stack, name).held_for(10))
             send(stack, batches, Causes(buyer, product, batches))
         until(lambda: not any(left(stack, batches) & set(batches.good) for batches in sent.values()), 120, pause=0.2)
     until(lambda: not any(left(stack, batches) for batches in sent.values()), pause=0.2)
@@ -157,7 +160,8 @@ def test_dead_letters_are_shown_and_stay(stack: Stack, poisoned: dict[str, Poiso
 
     assert {item["body"] for item in first} == set(poisoned["emails"].bad)
     assert [item["message_id"] for item in again] == [item["message_id"] for item in first]
-    assert [item["sent_at"] for item in first] == sorted(item["sent_at"] for item in first)
+    sent = [datetime.fromisoformat(item["sent_at"]) for item in first]
+    assert sent == sorted(sent)
     assert {item["redrive_count"] for item in first} == {0}
     for item in first:
         envelope = {} if poisoned["emails"].bad[item["body"]] == "not JSON" else json.loads(item["body"])
