@@ -20,7 +20,7 @@ from chalicelib.web.identity import Audience, Authorizer
 
 View = Callable[..., Any]
 
-NOT_HTTP = ("cloudwatch", "dynamodb", "kinesis", "pure_lambda", "s3", "scheduled", "sns", "sqs")
+NOT_HTTP = ("cloudwatch", "dynamodb", "kinesis", "pure_lambda", "s3", "scheduled", "sns", "sqs", "websocket")
 """Chalice's names for the kinds of events that are no requests."""
 
 
@@ -30,6 +30,7 @@ class Marketplace(Chalice):
     def __init__(self, app_name: str) -> None:
         self.endpoints: list[Endpoint] = []
         super().__init__(app_name, debug=False, configure_logs=False)
+        self.experimental_feature_flags.add("WEBSOCKETS")
         for kind in NOT_HTTP:
             self.register_middleware(_observed, kind)
 
