@@ -24,21 +24,39 @@ _THROTTLING = {
 
 
 @cache
-def client(service: str, attempts: int | None = None) -> Any:
+def client(
+    service: str,
+    *,
+    attempts: int = ATTEMPTS,
+    read_seconds: int = READ_SECONDS,
+    region: str | None = None,
+    endpoint: str | None = None,
+) -> Any:
     """The boto3 client of `service` (`"cognito-idp"`, `"secretsmanager"`, …).
 
-    `attempts=1` is for calls that must not be made twice.
+    `attempts=1` is for calls that must not be made twice. `read_seconds` is how long an answer, or the next part of
+    one, may be silent. `region` and `endpoint` are for what is elsewhere than the function's settings say.
     """
     from botocore.config import Config
 
     return _session().client(
         service,
+        region_name=region,
+        endpoint_url=endpoint,
         config=Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
+            read_timeout=read_seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
+
+
+@cache
+def dynamodb_types() -> tuple[Any, Any]:
+    """What turns Python's values into DynamoDB's, and what turns them back."""
+    from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+    return TypeSerializer(), TypeDeserializer()
 
 
 def is_throttling(error: Any) -> bool:

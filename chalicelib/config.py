@@ -13,6 +13,8 @@ from functools import lru_cache
 
 STAGES = ("local", "dev", "staging", "prod")
 DEFAULT_RATE_LIMITS = "read=600/60,write=120/60"
+DEFAULT_MODEL_ID = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+DEFAULT_DAILY_TOKENS = 100_000
 
 
 class ConfigurationError(RuntimeError):
@@ -43,6 +45,21 @@ class Database:
 
 
 @dataclass(frozen=True)
+class Assistant:
+    """Which models of Amazon Bedrock answer, where, under which guardrail, and how much a person may use of them a day.
+
+    `guardrail_id` and `embedding_model_id` are empty where there is none; `daily_tokens` counts input and output.
+    """
+
+    model_id: str
+    region: str
+    guardrail_id: str
+    guardrail_version: str
+    embedding_model_id: str
+    daily_tokens: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything configurable, validated."""
 
@@ -64,6 +81,10 @@ class Settings:
     mail_configuration_set: str
     preferences_url: str
     push_applications: Mapping[str, str]
+    media_bucket: str
+    realtime_endpoint: str
+    realtime_url: str
+    assistant: Assistant
 
 
 @lru_cache(maxsize=1)
@@ -90,6 +111,11 @@ def reports_partial_batches() -> bool:
 def user_pool_arn() -> str:
     """The user pool of stock Chalice's REST authorizer: given, or resolved by CloudFormation at deployment."""
     return os.environ.get("USER_POOL_ARN") or f"{{{{resolve:ssm:/marketplace/{stage()}/users/pool-arn}}}}"
+
+
+def table_stream_arn() -> str:
+    """The stream of the table: given, or resolved by CloudFormation at deployment."""
+    return os.environ.get("TABLE_STREAM_ARN") or f"{{{{resolve:ssm:/marketplace/{stage()}/data/stream-arn}}}}"
 
 
 def log_level() -> str:
@@ -145,6 +171,10 @@ def read(env: Mapping[str, str]) -> Settings:
         mail_configuration_set=env.get("MAIL_CONFIGURATION_SET", f"marketplace-{name}"),
         preferences_url=env.get("PREFERENCES_URL", "https://marketplace.example/preferences"),
         push_applications=_push_applications(env),
+        media_bucket=env.get("MEDIA_BUCKET", f"marketplace-{name}-media"),
+        realtime_endpoint=env.get("REALTIME_ENDPOINT", ""),
+        realtime_url=env.get("REALTIME_URL", ""),
+        assistant=_assistant(env, region, problems),
     )
     if problems:
         raise ConfigurationError("; ".join(problems))
@@ -170,16 +200,32 @@ def _database(env: Mapping[str, str], problems: list[str]) -> Database:
 
 def _cache_url(env: Mapping[str, str], problems: list[str]) -> str:
     """The cache's URL; `none` says that there is none where the variable cannot be empty (an SSM parameter cannot)."""
-    url = env.get("CACHE_URL", "none") or "none"
-    if not url.startswith(("redis://", "rediss://")) and url != "none":
+    url = _unless_none(env.get("CACHE_URL"))
+    if url and not url.startswith(("redis://", "rediss://")):
         problems.append("CACHE_URL must be a redis:// or rediss:// URL, or none")
-    return "" if url == "none" else url
+    return url
+
+
+def _assistant(env: Mapping[str, str], region: str, problems: list[str]) -> Assistant:
+    return Assistant(
+        model_id=env.get("ASSISTANT_MODEL_ID", DEFAULT_MODEL_ID),
+        region=env.get("ASSISTANT_REGION") or region,
+        guardrail_id=_unless_none(env.get("ASSISTANT_GUARDRAIL_ID")),
+        guardrail_version=env.get("ASSISTANT_GUARDRAIL_VERSION") or "DRAFT",
+        embedding_model_id=_unless_none(env.get("ASSISTANT_EMBEDDING_MODEL_ID")),
+        daily_tokens=_integer(env, "ASSISTANT_DAILY_TOKENS", DEFAULT_DAILY_TOKENS, problems),
+    )
 
 
 def _push_applications(env: Mapping[str, str]) -> dict[str, str]:
     """The SNS platform application of each push service that this stage has; `none` says that there is none."""
-    given = {"fcm": env.get("PUSH_FCM_ARN", "none"), "apns": env.get("PUSH_APNS_ARN", "none")}
-    return {platform: arn for platform, arn in given.items() if arn not in {"", "none"}}
+    given = {"fcm": _unless_none(env.get("PUSH_FCM_ARN")), "apns": _unless_none(env.get("PUSH_APNS_ARN"))}
+    return {platform: arn for platform, arn in given.items() if arn}
+
+
+def _unless_none(value: str | None) -> str:
+    """The value; empty where it is missing or `none`."""
+    return "" if value in {None, "none"} else str(value)
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:

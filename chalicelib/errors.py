@@ -53,6 +53,14 @@ class Unavailable(MarketplaceError):
         self.retry_after = retry_after
 
 
+class Exhausted(MarketplaceError):
+    """The caller has used up what they may use for now; there is more after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Invalid(MarketplaceError):
     """The input was understood and breaks a rule; `violations` says where."""
 

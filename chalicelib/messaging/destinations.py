@@ -17,7 +17,8 @@ from chalicelib.messaging import queues
 from chalicelib.messaging.envelope import MAX_BYTES, Destination
 
 ENTRIES_IN_A_CALL = 10
-EVENT_SOURCE = "marketplace.orders"
+SOURCES = {"order": "marketplace.orders", "user": "marketplace.users"}
+"""Who tells of events, for the rules of the bus, by the first part of the event's type."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _to_bus(batch: Sequence[Message]) -> Failures:
     entries = [
         {
             "EventBusName": config.current().bus_name,
-            "Source": EVENT_SOURCE,
+            "Source": SOURCES[message.type.partition(".")[0]],
             "DetailType": message.type,
             "Detail": message.body,
         }

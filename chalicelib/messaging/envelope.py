@@ -37,7 +37,7 @@ class Destination(Enum):
     ORDERS = "orders.fifo"
     """The queue of orders to be fulfilled, in order within an order."""
     ORDER_EVENTS = "order-events"
-    """The topic whose queues notify people."""
+    """The topic that notifies people and records their activity."""
     BUS = "bus"
     """The event bus: for whatever else wants to know."""
 

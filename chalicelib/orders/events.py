@@ -40,7 +40,11 @@ class OrderData(EventData):
 
 
 PLACED = EventType(
-    "order.placed", 1, OrderData, (Destination.ORDERS,), "Somebody placed an order; its stock is reserved."
+    "order.placed",
+    1,
+    OrderData,
+    (Destination.ORDERS, Destination.ORDER_EVENTS),
+    "Somebody placed an order; its stock is reserved.",
 )
 CONFIRMED = EventType(
     "order.confirmed", 1, OrderData, _EVERYBODY, "The order was accepted; its sellers are to ship it."

@@ -30,9 +30,9 @@ def find_for_change(*user_ids: UUID) -> dict[UUID, Profile]:
     return _by_id(select(users).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update())
 
 
-def add(user_id: UUID, email: str, role: str) -> None:
-    """Stores a new person; does nothing when they are there already."""
-    connection().execute(insert(users).values(id=user_id, email=email, role=role).on_conflict_do_nothing())
+def add(user_id: UUID, email: str, role: str) -> Profile | None:
+    """The new person as stored; None when they are there already."""
+    return _one(insert(users).values(id=user_id, email=email, role=role).on_conflict_do_nothing().returning(users))
 
 
 def change(user_id: UUID, changes: Mapping[str, Any], versions: Collection[int] | None = None) -> Profile | None:

@@ -10,8 +10,9 @@ from uuid import UUID
 from chalicelib import audit
 from chalicelib.caller import ADMINS, USERS, Caller
 from chalicelib.errors import Conflict, Forbidden, MarketplaceError, NotFound, Stale
+from chalicelib.messaging import outbox
 from chalicelib.paging import Page, PageRequest
-from chalicelib.users import directory, repository
+from chalicelib.users import directory, events, repository
 from chalicelib.users.models import Profile, highest
 
 
@@ -26,7 +27,7 @@ class OwnAccount(Conflict):
 def confirm(user_id: UUID, email: str) -> None:
     """Gives a person who has confirmed their address the default group and a profile; again changes nothing."""
     directory.add_to_group(user_id, USERS)
-    repository.add(user_id, email, USERS)
+    _register(user_id, email, USERS)
 
 
 def profile(caller: Caller) -> Profile:
@@ -64,6 +65,7 @@ def change_profile(caller: Caller, versions: Collection[int] | None, changes: Ma
     changed = repository.change(caller.id, _columns(changes), versions)
     if changed is None:
         raise Stale("Your profile has changed since you read it.")
+    outbox.add(events.CHANGED, changed, group=changed.id)
     return changed
 
 
@@ -103,11 +105,16 @@ def _check_admin(person: Profile) -> None:
 def _made_on_first_use(caller: Caller) -> Profile:
     if USERS not in caller.groups:
         directory.add_to_group(caller.id, USERS)
-    repository.add(caller.id, directory.email_of(caller.id), highest(caller.groups))
+    _register(caller.id, directory.email_of(caller.id), highest(caller.groups))
     made = repository.find(caller.id)
     if made is None:
         raise UserNotFound("There is no such person.")
     return made
+
+
+def _register(user_id: UUID, email: str, role: str) -> None:
+    if registered := repository.add(user_id, email, role):
+        outbox.add(events.REGISTERED, registered, group=user_id)
 
 
 def _tell_directory(before: Profile, after: Profile) -> None:

@@ -15,13 +15,13 @@ from typing import Any, cast
 from uuid import UUID
 
 from chalice.app import ChaliceViewError, Request, Response
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 
 from chalicelib import config, observability
 from chalicelib.caller import Caller
 from chalicelib.errors import Invalid, NotFound, Violation
 from chalicelib.observability import logger
-from chalicelib.web import etags, identity, pagination, problems, rate_limit, strict_json
+from chalicelib.web import etags, identity, pagination, problems, rate_limit, strict_json, validation
 from chalicelib.web.answer import Answer
 from chalicelib.web.identity import Audience
 from chalicelib.web.problems import Malformed, UnsupportedMediaType
@@ -120,13 +120,13 @@ class Endpoint:
         if self.audience is not Audience.ANYONE:
             arguments["caller"] = caller
         if self.query is not None:
-            arguments["query"] = _loaded(self.query, _single_values(request))
+            arguments["query"] = validation.loaded(self.query, _single_values(request))
         if self.is_paged:
             arguments["page"] = pagination.request_from(arguments["query"])
         if self.conditional and self.returns is not None:
             arguments["versions"] = etags.expected_versions(request.headers.get("if-match"), self.returns)
         if self.body is not None:
-            arguments["body"] = _loaded(self.body, body())
+            arguments["body"] = validation.loaded(self.body, body())
         return arguments
 
     def _run(
@@ -239,24 +239,3 @@ def _single_values(request: Request) -> dict[str, str]:
             "The query is not valid.", [Violation(f"/{name[:64]}", "Give it once, as text.") for name in wrong]
         )
     return {name: given[0] for name, given in values.items()}
-
-
-def _loaded(schema: type[Schema], data: Any) -> Any:
-    """`data` as `schema` loads it. Raises `Invalid` with a JSON pointer for each violation."""
-    if not isinstance(data, dict):
-        raise Invalid("The body is not valid.", [Violation("", "A JSON object is expected.")])
-    try:
-        return schema().load(data)
-    except ValidationError as error:
-        raise Invalid("The request is not valid.", list(_violations(error.messages))) from None
-
-
-def _violations(messages: Any, pointer: str = "") -> list[Violation]:
-    """Marshmallow's nested messages as pointers (RFC 6901)."""
-    if isinstance(messages, dict):
-        found = []
-        for name, nested in messages.items():
-            step = "" if name == "_schema" else "/" + str(name).replace("~", "~0").replace("/", "~1")[:64]
-            found += _violations(nested, pointer + step)
-        return found
-    return [Violation(pointer, str(message)) for message in messages]

@@ -72,6 +72,7 @@ STATUS: tuple[tuple[type[errors.MarketplaceError], int], ...] = (
     (errors.Invalid, 422),
     (PreconditionRequired, 428),
     (RateLimited, 429),
+    (errors.Exhausted, 429),
     (errors.Unavailable, 503),
 )
 
@@ -114,6 +115,10 @@ def _headers(error: Exception) -> dict[str, str]:
             return {"Allow": ", ".join(allowed)}
         case RateLimited(headers=headers):
             return headers
-        case errors.Unavailable(retry_after=seconds) | RequestInFlight(retry_after=seconds):
+        case (
+            errors.Unavailable(retry_after=seconds)
+            | errors.Exhausted(retry_after=seconds)
+            | RequestInFlight(retry_after=seconds)
+        ):
             return {"Retry-After": str(seconds)}
     return {}

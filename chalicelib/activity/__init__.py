@@ -1,0 +1,10 @@
+"""What happened to a person's orders: kept in the table, pushed to their sockets, read in one call.
+
+The use cases load on first use (`__init__.pyi` lists them).
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,10 @@
+from .connections import connect as connect
+from .connections import disconnect as disconnect
+from .messages import receive as receive
+from .sockets import MAX_FRAME_BYTES as MAX_FRAME_BYTES
+from .sockets import Gone as Gone
+from .sockets import fits as fits
+from .sockets import push as push
+from .sockets import send as send
+from .sweep import remove_gone as remove_gone
+from .tickets import issue as issue
