@@ -28,6 +28,7 @@ from chalicelib import (
     orders,
     products,
     schedules,
+    uploads,
     users,
 )
 from chalicelib.audit.schemas import AuditEntryView, AuditQuery
@@ -46,6 +47,7 @@ from chalicelib.orders.schemas import (
 )
 from chalicelib.paging import PageRequest
 from chalicelib.products.schemas import NewProduct, OwnProducts, ProductChange, ProductSearch, ProductView
+from chalicelib.uploads.schemas import NewUpload, OriginalView, UploadFormView, UploadView
 from chalicelib.users.schemas import ProfileChange, ProfileView, UserChange, UserSearch, UserView
 from chalicelib.web import identity
 from chalicelib.web.application import Marketplace
@@ -189,6 +191,46 @@ def list_own_products(caller: Caller, query: dict[str, Any], page: PageRequest) 
 def read_bestsellers(query: dict[str, Any]) -> Any:
     """What sold best in the last 30 days."""
     return orders.best_sellers(query["limit"])
+
+
+# --- uploads ----------------------------------------------------------------------------------------------------------
+
+
+@app.route(
+    "/uploads", methods=["POST"], authorizer=signed_in, body=NewUpload, returns=UploadFormView, status=201,
+    idempotent=True,
+)  # fmt: skip
+def start_upload(caller: Caller, body: dict[str, Any]) -> Any:
+    """Lets the caller send one picture of a product of theirs straight to the bucket, within 15 minutes."""
+    return uploads.start(caller, body)
+
+
+@app.route("/uploads/{upload_id}", authorizer=signed_in, returns=UploadView)
+def read_upload(caller: Caller, upload_id: UUID) -> Any:
+    """What became of an upload of the caller."""
+    return uploads.read(caller, upload_id)
+
+
+@app.route("/uploads/{upload_id}/original", authorizer=signed_in, returns=OriginalView)
+def read_original(caller: Caller, upload_id: UUID) -> Any:
+    """A link to the file as the caller sent it."""
+    return uploads.original(caller, upload_id)
+
+
+@app.on_cw_event(
+    {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [{"prefix": config.resource_name("media-")}]},
+            "object": {"key": [{"prefix": "incoming/"}]},
+        },
+    },
+    name="publish_upload",
+)
+def publish_upload(event: CloudWatchEvent) -> None:
+    """Makes the pictures that were sent anew and publishes them, or refuses them."""
+    uploads.publish(event.to_dict(), database.read, database.write)
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
@@ -338,4 +380,4 @@ def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return database.upgrade(event.get("revision", "head"))
 
 
-app.load(audit, health, notifications, orders, products, users)
+app.load(audit, health, notifications, orders, products, uploads, users)

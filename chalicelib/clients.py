@@ -23,6 +23,10 @@ _THROTTLING = {
 }
 
 
+# Links and forms that browsers use must lead to the bucket's own region: a redirect from the global address loses them.
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}}
+
+
 @cache
 def client(
     service: str,
@@ -47,6 +51,7 @@ def client(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=read_seconds,
             retries={"mode": "standard", "total_max_attempts": attempts},
+            **_OPTIONS.get(service, {}),
         ),
     )
 

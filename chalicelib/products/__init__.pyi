@@ -3,8 +3,10 @@ from .service import archive as archive
 from .service import change as change
 from .service import create as create
 from .service import of_seller as of_seller
+from .service import own as own
 from .service import public as public
 from .service import put_back as put_back
 from .service import read as read
 from .service import search as search
+from .service import show as show
 from .service import take as take

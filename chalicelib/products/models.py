@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
+from chalicelib.media import Picture
 from chalicelib.money import Money
 
 DRAFT = "draft"
@@ -29,6 +30,7 @@ products = Table(
     Column("price_currency", Text, nullable=False),
     Column("stock", Integer, nullable=False),
     Column("status", Text, nullable=False),
+    Column("image", JSONB),
     Column("version", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
@@ -48,6 +50,7 @@ class Product:
     price: Money
     stock: int
     status: str
+    image: Picture | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -64,6 +67,7 @@ class Product:
             "price_currency": self.price.currency,
             "stock": self.stock,
             "status": self.status,
+            "image": None if self.image is None else image_to_json(self.image),
             "version": self.version,
             "created_at": self.created_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
@@ -74,7 +78,7 @@ def product_from_row(row: Mapping[str, Any]) -> Product:
     """The product in the columns of a row."""
     fields = dict(row)
     price = Money(fields.pop("price_amount"), fields.pop("price_currency"))
-    return Product(price=price, **fields)
+    return Product(price=price, image=_image_from_json(fields["id"], fields.pop("image")), **fields)
 
 
 def product_from_json(value: Mapping[str, Any]) -> Product:
@@ -86,3 +90,14 @@ def product_from_json(value: Mapping[str, Any]) -> Product:
         "updated_at": datetime.fromisoformat(value["updated_at"]),
     }
     return product_from_row(dict(value) | typed)
+
+
+def image_to_json(image: Picture) -> dict[str, Any]:
+    """What the column `image` and the cache hold of a picture."""
+    return {"upload_id": str(image.upload_id), "width": image.width, "height": image.height}
+
+
+def _image_from_json(product_id: UUID, value: Mapping[str, Any] | None) -> Picture | None:
+    if value is None:
+        return None
+    return Picture(product_id, UUID(value["upload_id"]), value["width"], value["height"])

@@ -1,6 +1,6 @@
 """SQL about products.
 
-Every read says who is looking: `_visible_to` is the one place that decides what somebody may see, and every condition
+Every read says who is looking: `visible_to` is the one place that decides what somebody may see, and every condition
 is added to it with AND, so that no search term can widen it.
 """
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     TextClause,
+    Uuid,
     cast,
     func,
     or_,
@@ -30,8 +31,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chalicelib.caller import Caller
 from chalicelib.database import connection
+from chalicelib.media import Picture
 from chalicelib.paging import Key, Page, PageRequest, page_of
-from chalicelib.products.models import ACTIVE, Product, product_from_row, products
+from chalicelib.products.models import ACTIVE, Product, image_to_json, product_from_row, products
 
 COLUMNS = [column for column in products.c if column.name != "search"]
 
@@ -90,7 +92,7 @@ def add(product_id: UUID, seller_id: UUID, values: Mapping[str, Any]) -> Product
 
 def find(product_id: UUID, viewer: Caller | None) -> Product | None:
     """The product, if `viewer` may see it."""
-    return _one(select(*COLUMNS).where(products.c.id == product_id, _visible_to(viewer)))
+    return _one(select(*COLUMNS).where(products.c.id == product_id, visible_to(viewer)))
 
 
 def change(
@@ -101,6 +103,16 @@ def change(
     if versions is not None:
         statement = statement.where(products.c.version.in_(versions))
     return _one(statement.values(version=products.c.version + 1, updated_at=func.now(), **changes).returning(*COLUMNS))
+
+
+def show(image: Picture) -> bool:
+    """Makes the picture that of its product; False when the product has a newer one, by the time in its id (UUIDv7)."""
+    shown = cast(products.c.image["upload_id"].astext, Uuid)
+    statement = update(products).where(
+        products.c.id == image.product_id, or_(products.c.image.is_(None), shown < image.upload_id)
+    )
+    values = {"image": image_to_json(image), "version": products.c.version + 1, "updated_at": func.now()}
+    return bool(connection().execute(statement.values(values)).rowcount)
 
 
 def take(quantities: Mapping[UUID, int]) -> list[Product]:
@@ -115,7 +127,7 @@ def put_back(quantities: Mapping[UUID, int]) -> list[Product]:
 
 def find_public(product_ids: Collection[UUID]) -> list[Product]:
     """Those of the products that everybody may see."""
-    return list(_all(select(*COLUMNS).where(products.c.id.in_(product_ids), _visible_to(None))))
+    return list(_all(select(*COLUMNS).where(products.c.id.in_(product_ids), visible_to(None))))
 
 
 def of_seller(seller_id: UUID, page: PageRequest) -> Page[Product]:
@@ -128,7 +140,7 @@ def of_seller(seller_id: UUID, page: PageRequest) -> Page[Product]:
 
 def search(criteria: Criteria, page: PageRequest) -> Page[Product]:
     """A page of the public catalogue."""
-    statement = select(*COLUMNS).where(_visible_to(None), *_filters(criteria))
+    statement = select(*COLUMNS).where(visible_to(None), *_filters(criteria))
     match criteria.order:
         case "relevance":
             return _by_relevance(statement, criteria, page)
@@ -142,7 +154,7 @@ def search(criteria: Criteria, page: PageRequest) -> Page[Product]:
     return page_of(rows, page.limit, lambda product: (str(product.id),))
 
 
-def _visible_to(viewer: Caller | None) -> ColumnElement[bool]:
+def visible_to(viewer: Caller | None) -> ColumnElement[bool]:
     """Everybody sees what is active; sellers see their own and staff see all, whatever the status."""
     if viewer is None:
         return products.c.status == ACTIVE

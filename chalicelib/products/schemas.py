@@ -39,6 +39,15 @@ class ProductChange(Change):
     status = one_of("draft", "active")
 
 
+class ImageView(Schema):
+    """A picture in WebP. Both URLs are paths of this origin, and what they lead to never changes."""
+
+    url = fields.String()
+    thumbnail_url = fields.String()
+    width = fields.Integer(metadata={"description": "of the picture at url, 1280 at most"})
+    height = fields.Integer(metadata={"description": "of the picture at url, 1280 at most"})
+
+
 class ProductView(Schema):
     """A product."""
 
@@ -50,6 +59,7 @@ class ProductView(Schema):
     price = fields.Nested(MoneySchema)
     stock = fields.Integer()
     status = one_of("draft", "active", "archived")
+    image = fields.Nested(ImageView, allow_none=True)
     created_at = Timestamp()
     updated_at = Timestamp()
 

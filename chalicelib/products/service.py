@@ -11,6 +11,7 @@ from chalicelib import cache, database, users
 from chalicelib.caller import Caller
 from chalicelib.errors import Conflict, Forbidden, NotFound, Stale
 from chalicelib.ids import new_id
+from chalicelib.media import Picture
 from chalicelib.paging import Page, PageRequest
 from chalicelib.products import repository
 from chalicelib.products.models import ARCHIVED, Product, product_from_json
@@ -60,6 +61,14 @@ def read(viewer: Caller | None, product_id: UUID) -> Product:
     return found
 
 
+def own(caller: Caller, product_id: UUID) -> Product:
+    """The caller's own product. Raises `ProductNotFound`, and `NotYourProduct` for somebody else's, to staff too."""
+    found = read(caller, product_id)
+    if found.seller_id != caller.id:
+        raise NotYourProduct("The product is somebody else's.")
+    return found
+
+
 def change(caller: Caller, product_id: UUID, versions: Collection[int] | None, changes: Mapping[str, Any]) -> Product:
     """The product after `changes`. Raises `ProductNotFound`, `NotYourProduct`, or `Stale` (not at `versions`)."""
     editor = users.require_active(caller)
@@ -73,6 +82,12 @@ def change(caller: Caller, product_id: UUID, versions: Collection[int] | None, c
 def archive(caller: Caller, product_id: UUID, versions: Collection[int] | None) -> None:
     """Takes the product off the market until it is changed back; orders keep their lines. Raises as `change` does."""
     change(caller, product_id, versions, {"status": ARCHIVED})
+
+
+def show(image: Picture) -> None:
+    """Shows a published picture with its product, unless it shows a newer one."""
+    if repository.show(image):
+        _forget_after_commit(image.product_id)
 
 
 def take(quantities: Mapping[UUID, int]) -> dict[UUID, Product]:
@@ -132,7 +147,7 @@ def _forget_after_commit(*product_ids: UUID) -> None:
 
 
 def _key(product_id: UUID) -> str:
-    return f"product:1:{product_id}"
+    return f"product:2:{product_id}"
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ EXPIRED = {
     # Longer than a message can be under way: 4 days in a queue, 14 days as a dead letter, and again after a redrive.
     "inbox": "received_at < now() - interval '90 days'",
     "outbox": "published_at < now() - interval '14 days'",
+    # A form can be sent for a quarter of an hour, and what it brought is tried for a few hours at most.
+    "uploads": "status = 'pending' AND created_at < now() - interval '1 day'",
 }
 """The condition under which a row of each table is removed."""
 

@@ -213,7 +213,7 @@ def test_rubbish_in_the_cache_counts_as_nothing(
     stack: Stack, seller: Actor, visitor: httpx.Client, rubbish: bytes
 ) -> None:
     product = seller.product()
-    key = f"product:1:{product.json()['id']}"
+    key = f"product:2:{product.json()['id']}"
     with Redis.from_url(stack.cache_url) as cache:
         cache.set(key, rubbish)
 
@@ -225,8 +225,8 @@ def test_key_of_the_wrong_kind_in_the_cache_counts_as_nothing(
 ) -> None:
     product = seller.product()
     with Redis.from_url(stack.cache_url) as cache:
-        cache.delete(f"product:1:{product.json()['id']}")
-        cache.lpush(f"product:1:{product.json()['id']}", "a list")
+        cache.delete(f"product:2:{product.json()['id']}")
+        cache.lpush(f"product:2:{product.json()['id']}", "a list")
 
         assert visitor.get(path_of(product)).json() == product.json()
 

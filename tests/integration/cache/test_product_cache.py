@@ -87,7 +87,7 @@ def test_a_change_that_was_rolled_back_leaves_the_cache_alone(api: HttpApi, sell
         database.write(fails)
 
     with redis.Redis.from_url(services.cache_url) as valkey:
-        assert not valkey.get(f"product:1:{product_id}").startswith(b"gone:")
+        assert not valkey.get(f"product:2:{product_id}").startswith(b"gone:")
     assert api.get(f"/products/{product_id}").json()["stock"] == 5
 
 
@@ -114,7 +114,7 @@ def test_a_reader_who_came_before_the_change_does_not_bring_the_old_state_back(
 def test_a_corrupt_entry_is_no_error(api: HttpApi, seller: Person, services: Services, corrupt: bytes) -> None:
     product_id = listed(seller)
     with redis.Redis.from_url(services.cache_url) as valkey:
-        valkey.set(f"product:1:{product_id}", corrupt, px=60_000)
+        valkey.set(f"product:2:{product_id}", corrupt, px=60_000)
 
     assert api.send("GET", f"/products/{product_id}").status == 200
 
@@ -126,7 +126,7 @@ def test_a_product_that_does_not_exist_is_remembered_as_missing(
     api.send("GET", f"/products/{product_id}")
 
     with redis.Redis.from_url(services.cache_url) as valkey:
-        assert b'"value": null' in valkey.get(f"product:1:{product_id}")
+        assert b'"value": null' in valkey.get(f"product:2:{product_id}")
 
 
 def test_while_the_cache_is_down_products_are_read_and_changed(

@@ -18,7 +18,7 @@ from tests.products import listed, new_product
 from tests.services import Services
 
 FIELDS = {
-    "id", "seller_id", "sku", "name", "description", "price", "stock", "status", "created_at", "updated_at",
+    "id", "seller_id", "sku", "name", "description", "price", "stock", "status", "image", "created_at", "updated_at",
 }  # fmt: skip
 
 

@@ -4,14 +4,19 @@ import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
+
+from chalicelib.media import Picture
 from chalicelib.money import Money
 from chalicelib.products.models import Product, product_from_json
 from chalicelib.products.repository import Criteria
 
 
-def test_a_product_survives_the_cache() -> None:
+@pytest.mark.parametrize("has_image", [True, False])
+def test_a_product_survives_the_cache(has_image: bool) -> None:
+    product_id = uuid4()
     product = Product(
-        id=uuid4(),
+        id=product_id,
         seller_id=uuid4(),
         sku="A-1",
         name="Café",
@@ -19,6 +24,7 @@ def test_a_product_survives_the_cache() -> None:
         price=Money(1299, "EUR"),
         stock=0,
         status="active",
+        image=Picture(product_id, uuid4(), 1280, 960) if has_image else None,
         version=3,
         created_at=datetime(2026, 11, 22, 12, 0, 0, 123456, UTC),
         updated_at=datetime(2026, 11, 22, 13, 0, tzinfo=UTC),
