@@ -189,6 +189,8 @@ def _create_roles(settings: Settings) -> None:
             database.run(
                 f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT {rights} ON {objects} TO {APP}"
             )
+        # Only a superuser may create pgvector; the migrations use it where it is.
+        database.run("CREATE EXTENSION IF NOT EXISTS vector")
 
 
 def _superuser(settings: Settings, database: str) -> Connection:

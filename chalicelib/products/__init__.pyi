@@ -1,3 +1,7 @@
+from .relevance import Meaning as Meaning
+from .relevance import learn as learn
+from .relevance import relevant as relevant
+from .relevance import unlearned as unlearned
 from .service import NotTaken as NotTaken
 from .service import archive as archive
 from .service import change as change

@@ -15,6 +15,9 @@ BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "core"
 
 BOTOCORE_ERRORS = frozenset(
     {
+        "chalicelib/assistant/asking.py",
+        "chalicelib/assistant/embeddings.py",
+        "chalicelib/assistant/model.py",
         "chalicelib/messaging/destinations.py",
         "chalicelib/messaging/redrive.py",
         "chalicelib/notifications/endpoints.py",
@@ -96,7 +99,10 @@ def clients_are_made_in_one_place(module: Module) -> Iterator[str]:
     if module.path == "chalicelib/clients.py":
         return
     for name in module.imports():
-        is_error = name.startswith("botocore.exceptions.") and module.path in BOTOCORE_ERRORS
+        is_error = (
+            name.startswith(("botocore.exceptions.", "botocore.eventstream.ParserError"))
+            and module.path in BOTOCORE_ERRORS
+        )
         if name.split(".")[0] in {"boto3", "botocore"} and not is_error:
             yield f"imports {name}"
 
