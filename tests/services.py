@@ -97,12 +97,7 @@ class Aws:
         self.cognito: Any = self.client("cognito-idp")
         pool = self.cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
         self.pool_id = pool["UserPool"]["Id"]
-        self.client("dynamodb").create_table(
-            TableName="marketplace-local",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        self._create_table()
         for group in ("users", "moderators", "admins"):
             self.cognito.create_group(UserPoolId=self.pool_id, GroupName=group)
         self.topic = self._order_events()
@@ -120,6 +115,7 @@ class Aws:
             "PUSH_FCM_ARN": self.push_applications["GCM"],
             "PUSH_APNS_ARN": self.push_applications["APNS"],
             "PARTIAL_BATCH": "true",
+            "REALTIME_URL": "wss://realtime.marketplace.example/ws",
         }
 
     def client(self, service: str) -> Any:
@@ -156,6 +152,18 @@ class Aws:
     def stop(self) -> None:
         """Closes its HTTP server."""
         self._server.stop()
+
+    def _create_table(self) -> None:
+        """The one table, as the services stack describes it."""
+        keys = {"pk": "HASH", "sk": "RANGE"}, {"gsi1pk": "HASH", "gsi1sk": "RANGE"}
+        table, index = ([{"AttributeName": name, "KeyType": kind} for name, kind in each.items()] for each in keys)
+        self.client("dynamodb").create_table(
+            TableName="marketplace-local",
+            KeySchema=table,
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for each in keys for name in each],
+            GlobalSecondaryIndexes=[{"IndexName": "gsi1", "KeySchema": index, "Projection": {"ProjectionType": "ALL"}}],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
     def _order_events(self) -> str:
         """The topic of what happens to orders, with the queues behind it; and the queue of orders."""
