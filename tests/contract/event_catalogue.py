@@ -13,37 +13,45 @@ from uuid import UUID
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
+from chalicelib.messaging.destinations import SOURCES
 from chalicelib.messaging.envelope import Destination, EventType, sealed
 from chalicelib.messaging.queues import EMAILS, ORDERS, PUSHES
 from chalicelib.money import Money
 from chalicelib.orders import events
 from chalicelib.orders.models import Line, Order
 from chalicelib.orders.states import CONFIRMED
+from chalicelib.users import events as user_events
+from chalicelib.users.models import Profile
 
 Json = dict[str, Any]
 
-EVENTS = events.ALL
+MODULES = (events, user_events)
+"""Where events are declared."""
+EVENTS = tuple(kind for module in MODULES for kind in module.ALL)
 
 _SHORT = {
     Destination.ORDERS: f"queue `{ORDERS.name}`",
     Destination.ORDER_EVENTS: "topic `order-events`",
     Destination.BUS: "bus",
 }
+_SOURCES = ", ".join(f"`{source}` for `{part}.…`" for part, source in SOURCES.items())
 _ARRIVALS = f"""\
 | destination | its name | what arrives | taken by |
 |---|---|---|---|
 | queue `{ORDERS.name}` | `marketplace-{{stage}}-{ORDERS.name}` (SQS, FIFO) | the envelope is the body; \
 message group: the order's id; deduplication id: the event's id | `{ORDERS.consumer}` |
-| topic `order-events` | `marketplace-{{stage}}-order-events` (SNS) | the envelope is the message, delivered raw | \
-the queues `{EMAILS.name}` and `{PUSHES.name}`, by a filter on `type`: `{EMAILS.consumer}`, `{PUSHES.consumer}` |
-| bus | `marketplace-{{stage}}` (EventBridge) | the envelope is `detail`; `source` is `marketplace.orders`, \
-`detail-type` the event's type | `rank_bestsellers`, by a rule |
+| topic `order-events` | `marketplace-{{stage}}-order-events` (SNS) | the envelope is the message; queues get it raw | \
+the queues `{EMAILS.name}` and `{PUSHES.name}`, by a filter on `type`: `{EMAILS.consumer}`, `{PUSHES.consumer}`; \
+`record_activity` takes every event |
+| bus | `marketplace-{{stage}}` (EventBridge) | the envelope is `detail`; `detail-type` is the event's type, `source` \
+by the first part of it: {_SOURCES} | `rank_bestsellers` and `record_profiles`, each by a rule |
 """
 
 _PAGE = """\
 # Events
 
-<!-- `make events` writes this page from `chalicelib/orders/events.py`. Change that, not this. -->
+<!-- `make events` writes this page from {modules}.
+     Change them, not this. -->
 
 What the system tells its own parts and whoever else wants to know. `{{stage}}` is `local`, `dev`, `staging` or `prod`.
 
@@ -58,7 +66,7 @@ Messages on the queue and on the topic also carry the event's type as the messag
 
 An event is sent once its change is committed, and at least once. Whoever reads it remembers the `id`, which is the same
 however often it is delivered. The queue keeps the events of one order in their order; the topic and the bus promise
-none, so that a reader goes by `data.version`, which grows with every change of the order.
+none, so that a reader goes by `data.version`, which grows with every change of the order or the person.
 
 Something new is told of orders by a rule on the bus:
 
@@ -107,9 +115,24 @@ _ORDER = Order(
 )
 
 
+_PERSON = Profile(
+    id=UUID("5f0c8a52-3b0e-4f52-9d3e-6c1f2f4a7b90"),
+    email="ada@example.com",
+    name="Ada",
+    role="users",
+    disabled=False,
+    notify_email=True,
+    notify_push=True,
+    version=1,
+    created_at=datetime(2026, 11, 22, 17, 20, 3, 120_441, tzinfo=UTC),
+    updated_at=datetime(2026, 11, 22, 17, 20, 3, 120_441, tzinfo=UTC),
+)
+
+
 def page() -> str:
     """The whole document."""
     return _PAGE.format(
+        modules=" and ".join(f"`{module.__name__.replace('.', '/')}.py`" for module in MODULES),
         table="\n".join(_row(kind) for kind in EVENTS),
         arrivals=_ARRIVALS,
         rule=_json({"source": ["marketplace.orders"], "detail-type": [events.SHIPPED.name]}),
@@ -121,7 +144,7 @@ def page() -> str:
 def example(kind: EventType) -> Json:
     """An event of `kind` as it is sent."""
     event = replace(
-        sealed(kind, _ORDER),
+        sealed(kind, _PERSON if kind in user_events.ALL else _ORDER),
         id=UUID("01a2044e-2072-741f-a41f-6314c1565f8f"),
         occurred_at="2026-11-22T17:29:18.707Z",
         correlation_id="01a2044e-1c13-758e-8ad6-0ad79d8f6057",
