@@ -1,21 +1,23 @@
-"""Alarms on every function and on the API, told to the stage's topic. Queues have theirs in the services stack."""
+"""Alarms on every function and on the APIs, told to the stage's topic. Queues have theirs in the services stack."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
+from infra import http_api, websocket_api
 from infra.chalice_app import Template
-from infra.http_api import STAGE_NAME
 from infra.stages import APP, Stage
 
 TOPIC = "AlarmTopicArn"
 
 _SLOWEST_MILLISECONDS = 2000
+_OLDEST_RECORD_MILLISECONDS = 60_000
+_SLOW: dict[str, Any] = {"ExtendedStatistic": "p99", "Threshold": _SLOWEST_MILLISECONDS, "EvaluationPeriods": 3}
 
 
 def add_alarms(template: Template, stage: Stage) -> Template:
-    """`template` with an alarm for the errors and for the throttles of each function, and for the API as a whole."""
+    """`template` with alarms for the errors and throttles of each function, for late streams, and for each API."""
     result = copy.deepcopy(template)
     resources = result["Resources"]
     for logical_id, function in list(resources.items()):
@@ -26,18 +28,36 @@ def add_alarms(template: Template, stage: Stage) -> Template:
             resources[f"{logical_id}{metric}Alarm"] = _alarm(
                 f"{name}-{metric.lower()}", "AWS/Lambda", metric, {"FunctionName": {"Ref": logical_id}}, Statistic="Sum"
             )
-    resources.update(_api_alarms(stage))
+        if any(event["Type"] == "DynamoDB" for event in function["Properties"].get("Events", {}).values()):
+            resources[f"{logical_id}IteratorAgeAlarm"] = _alarm(
+                f"{name}-iterator-age", "AWS/Lambda", "IteratorAge", {"FunctionName": {"Ref": logical_id}},
+                Statistic="Maximum", Threshold=_OLDEST_RECORD_MILLISECONDS,
+            )  # fmt: skip
+    resources.update(_http_alarms(stage))
+    if websocket_api.API in resources:
+        resources.update(_websocket_alarms(stage))
     return result
 
 
-def _api_alarms(stage: Stage) -> Template:
-    name = f"{APP}-{stage.name}-api"
-    dimensions = {"ApiId": {"Ref": "HttpApi"}, "Stage": STAGE_NAME}
-    slow = {"ExtendedStatistic": "p99", "Threshold": _SLOWEST_MILLISECONDS, "EvaluationPeriods": 3}
+def _http_alarms(stage: Stage) -> Template:
+    name = f"{APP}-{stage.name}-{http_api.STAGE_NAME}"
+    dimensions = {"ApiId": {"Ref": "HttpApi"}, "Stage": http_api.STAGE_NAME}
     return {
         "HttpApiErrorsAlarm": _alarm(f"{name}-errors", "AWS/ApiGateway", "5xx", dimensions, Statistic="Sum"),
-        "HttpApiLatencyAlarm": _alarm(f"{name}-latency", "AWS/ApiGateway", "Latency", dimensions, **slow),
+        "HttpApiLatencyAlarm": _alarm(f"{name}-latency", "AWS/ApiGateway", "Latency", dimensions, **_SLOW),
     }
+
+
+def _websocket_alarms(stage: Stage) -> Template:
+    api, name = websocket_api.API, f"{APP}-{stage.name}-{websocket_api.STAGE_NAME}"
+    dimensions = {"ApiId": {"Ref": api}, "Stage": websocket_api.STAGE_NAME}
+    errors = {"Errors": "IntegrationError", "Failures": "ExecutionError"}
+    alarms = {
+        f"{api}{label}Alarm": _alarm(f"{name}-{label.lower()}", "AWS/ApiGateway", metric, dimensions, Statistic="Sum")
+        for label, metric in errors.items()
+    }
+    slow = _alarm(f"{name}-latency", "AWS/ApiGateway", "IntegrationLatency", dimensions, **_SLOW)
+    return alarms | {f"{api}LatencyAlarm": slow}
 
 
 def _alarm(name: str, namespace: str, metric: str, dimensions: dict[str, Any], **settings: Any) -> Template:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -25,11 +26,17 @@ PARAMETERS = {
     "PushFcmArn": "push/fcm-arn",
     "PushApnsArn": "push/apns-arn",
     "TableName": "data/table-name",
+    "TableStreamArn": "data/stream-arn",
     "MediaBucket": "media/bucket-name",
     "DatabaseSecretArn": "database/secret-arn",
     "DatabaseOwnerSecretArn": "database/owner-secret-arn",
     "CacheUrl": "cache/url",
     "AlarmTopicArn": "alarms/topic-arn",
+    "AssistantModelId": "assistant/model-id",
+    "AssistantFoundationModelId": "assistant/foundation-model-id",
+    "AssistantGuardrailId": "assistant/guardrail-id",
+    "AssistantGuardrailVersion": "assistant/guardrail-version",
+    "AssistantEmbeddingModelId": "assistant/embedding-model-id",
 }
 ENVIRONMENT = {
     "USER_POOL_ID": "UserPoolId",
@@ -47,6 +54,10 @@ ENVIRONMENT = {
     "MEDIA_BUCKET": "MediaBucket",
     "DATABASE_SECRET_ARN": "DatabaseSecretArn",
     "CACHE_URL": "CacheUrl",
+    "ASSISTANT_MODEL_ID": "AssistantModelId",
+    "ASSISTANT_GUARDRAIL_ID": "AssistantGuardrailId",
+    "ASSISTANT_GUARDRAIL_VERSION": "AssistantGuardrailVersion",
+    "ASSISTANT_EMBEDDING_MODEL_ID": "AssistantEmbeddingModelId",
 }
 OVERRIDES = {"migrate": {"DATABASE_SECRET_ARN": "DatabaseOwnerSecretArn"}}
 
@@ -57,13 +68,15 @@ SSM_REFERENCE = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
 
 
 def declare_parameters(template: Template, stage: Stage) -> Template:
-    """`template` with the place of the code as parameters, and a parameter for each setting of another stack."""
+    """`template` with the place of the code as parameters, and each setting of another stack that it refers to."""
+    text = json.dumps(template["Resources"])
     code: Template = {name: {"Type": "String"} for name in ("CodeBucket", "CodeKey")}
     shared = {
         name: {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(path)}
         for name, path in PARAMETERS.items()
+        if _refers_to(text, name)
     }
-    return {**template, "Parameters": code | shared}
+    return {**template, "Parameters": code | template.get("Parameters", {}) | shared}
 
 
 def bind_environment(template: Template, stage: Stage, release: str) -> Template:
@@ -124,3 +137,7 @@ def functions(template: Template, stage: Stage) -> dict[str, Any]:
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::Serverless::Function"
     }
+
+
+def _refers_to(text: str, parameter: str) -> bool:
+    return f'{{"Ref": "{parameter}"}}' in text or f"${{{parameter}}}" in text

@@ -61,6 +61,7 @@ def _build(stage: Stage, out: Path, progress: Callable[[str], object], release_i
         packages=packages,
         functions=tuple(manifest.list_functions(template, stage)),
         routes=tuple(manifest.list_routes(template)),
+        sockets=tuple(manifest.list_sockets(template)),
     )
     if made.size.unzipped > _LARGEST_UNZIPPED:
         raise BuildError(f"the package unpacks to {made.size.unzipped} bytes: Lambda takes {_LARGEST_UNZIPPED}")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from infra import websocket_api
 from infra.bindings import functions
 from infra.chalice_app import Template
 from infra.stages import Stage
@@ -45,7 +46,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One build of one stage. `sha256` is the package's, `template_sha256` says whether the stack has to change."""
+    """One build of one stage. `sha256` is the package's, `template_sha256` says whether the stack has to change.
+
+    `sockets` are the routes of the WebSocket API.
+    """
 
     stage: str
     release: str
@@ -57,6 +61,7 @@ class Manifest:
     packages: dict[str, Size]
     functions: tuple[Function, ...]
     routes: tuple[Route, ...]
+    sockets: tuple[str, ...]
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
@@ -95,10 +100,19 @@ def list_functions(template: Template, stage: Stage) -> Iterator[Function]:
 
 
 def list_routes(template: Template) -> Iterator[Route]:
-    """The routes of a built template, each with the name of its authorizer."""
+    """The routes of a built template's HTTP API, each with the name of its authorizer."""
     resources = template["Resources"]
-    for resource in resources.values():
-        if resource["Type"] == "AWS::ApiGatewayV2::Route":
-            properties = resource["Properties"]
-            authorizer = properties.get("AuthorizerId", {}).get("Ref")
-            yield Route(properties["RouteKey"], resources[authorizer]["Properties"]["Name"] if authorizer else "")
+    for properties in _routes_of(template, "HttpApi"):
+        authorizer = properties.get("AuthorizerId", {}).get("Ref")
+        yield Route(properties["RouteKey"], resources[authorizer]["Properties"]["Name"] if authorizer else "")
+
+
+def list_sockets(template: Template) -> Iterator[str]:
+    """The route keys of a built template's WebSocket API."""
+    return (properties["RouteKey"] for properties in _routes_of(template, websocket_api.API))
+
+
+def _routes_of(template: Template, api: str) -> Iterator[Template]:
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::ApiGatewayV2::Route" and resource["Properties"]["ApiId"] == {"Ref": api}:
+            yield resource["Properties"]

@@ -1,22 +1,27 @@
 """A copy of the project that stock `chalice deploy` can send to AWS.
 
 The policies and settings of a stage point to other stacks by CloudFormation's references. `chalice deploy` uses no
-CloudFormation, so in the copy each reference is replaced by what it stands for in the account at hand.
+CloudFormation, so in the copy each reference is replaced by what it stands for in the account at hand. The WebSocket
+API is there after a first deployment only: until the copy is made again, nothing can be sent to sockets.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import bindings
+from infra import bindings, http_api, websocket_api
 from infra.bindings import ENVIRONMENT, OVERRIDES, PARAMETERS, SSM_REFERENCE
 from infra.deploy import Session
 from infra.stages import APP, Stage
 
+NO_API = "no-api-yet"
+
+# What app.py names in its declarations, beside what functions read.
+_DECLARED = {"USER_POOL_ARN": "UserPoolArn", "TABLE_STREAM_ARN": "TableStreamArn"}
 _CARRIED = ("app.py", "requirements.txt", "chalicelib", "migrations", "vendor")
 
 
@@ -31,13 +36,15 @@ def export(project: Path, stage: Stage, out: Path, session: Session, region: str
     settings = out / ".chalice"
     settings.mkdir(parents=True, exist_ok=True)
     configuration = json.loads((project / ".chalice" / "config.json").read_text())
-    _configure(configuration["stages"][stage.name], values)
+    api_id = _websocket_api_id(stage, session)
+    _configure(configuration["stages"][stage.name], values, _addresses(api_id, region) if api_id else {})
     (settings / "config.json").write_text(json.dumps(configuration, indent=2) + "\n")
     identity = session.client("sts").get_caller_identity()
     account = {
         "${AWS::Partition}": identity["Arn"].split(":")[1],
         "${AWS::AccountId}": identity["Account"],
         "${AWS::Region}": region,
+        f"${{{websocket_api.API}}}/{websocket_api.STAGE_NAME}/": f"{api_id or NO_API}/{http_api.STAGE_NAME}/",
     }
     for path in sorted((project / ".chalice").glob("policy-*.json")):
         policy = resolve_policy(json.loads(path.read_text()), stage, account, values)
@@ -45,9 +52,10 @@ def export(project: Path, stage: Stage, out: Path, session: Session, region: str
 
 
 def resolve_policy(policy: Any, stage: Stage, account: Mapping[str, str], values: Mapping[str, str]) -> Any:
-    """`policy` without references: IAM's own language. `account` maps pseudo parameters, `values` SSM parameters.
+    """`policy` without references: IAM's own language. `account` maps what stands for itself, `values` SSM parameters.
 
-    Chalice calls the API function by the app's name alone, and makes no log groups, so functions make their own.
+    Chalice calls the API function by the app's name alone, and makes no log groups, so functions make their own. Its
+    WebSocket API has a stage of the HTTP API's name.
     """
 
     def fill(text: str) -> str:
@@ -55,7 +63,7 @@ def resolve_policy(policy: Any, stage: Stage, account: Mapping[str, str], values
             text = text.replace(name, value)
         return SSM_REFERENCE.sub(lambda reference: values[reference[1]], text)
 
-    resolved = bindings.fill_stage(policy, stage, fill)
+    resolved = _resolve(bindings.fill_stage(policy, stage, fill), fill)
     text = json.dumps(resolved).replace(f"{APP}-{stage.name}-api_handler", f"{APP}-{stage.name}")
     return json.loads(text.replace('"logs:CreateLogStream"', '"logs:CreateLogGroup", "logs:CreateLogStream"'))
 
@@ -66,10 +74,35 @@ def _values(stage: Stage, session: Session) -> dict[str, str]:
     return {name: client.get_parameter(Name=name)["Parameter"]["Value"] for name in names}
 
 
-def _configure(configuration: dict[str, Any], values: Mapping[str, str]) -> None:
+def _resolve(policy: Any, fill: Callable[[str], str]) -> Any:
+    """`policy` with what does not depend on the stage filled in, too."""
+    match policy:
+        case {"Fn::Sub": str(text)}:
+            return fill(text)
+        case dict():
+            return {name: _resolve(item, fill) for name, item in policy.items()}
+        case list():
+            return [_resolve(item, fill) for item in policy]
+        case _:
+            return policy
+
+
+def _websocket_api_id(stage: Stage, session: Session) -> str:
+    """The id of the API that `chalice deploy` has made; empty before."""
+    apis = session.client("apigatewayv2").get_apis()["Items"]
+    return next((str(api["ApiId"]) for api in apis if api["Name"] == f"{APP}-{stage.name}-websocket-api"), "")
+
+
+def _addresses(api_id: str, region: str) -> dict[str, str]:
+    place = f"{api_id}.execute-api.{region}.amazonaws.com/{http_api.STAGE_NAME}"
+    return {"REALTIME_ENDPOINT": f"https://{place}", "REALTIME_URL": f"wss://{place}"}
+
+
+def _configure(configuration: dict[str, Any], values: Mapping[str, str], addresses: Mapping[str, str]) -> None:
     by_parameter = dict(zip(PARAMETERS, values.values(), strict=True))
     variables = {variable: by_parameter[parameter] for variable, parameter in ENVIRONMENT.items()}
-    configuration["environment_variables"] |= variables | {"USER_POOL_ARN": by_parameter["UserPoolArn"]}
+    for_declarations = {variable: by_parameter[parameter] for variable, parameter in _DECLARED.items()}
+    configuration["environment_variables"] |= variables | for_declarations | addresses
     for function, chosen in OVERRIDES.items():
         resolved = {variable: by_parameter[parameter] for variable, parameter in chosen.items()}
         configuration.setdefault("lambda_functions", {})[function] = {"environment_variables": resolved}

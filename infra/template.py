@@ -5,24 +5,38 @@ from __future__ import annotations
 from infra.alarms import add_alarms
 from infra.bindings import bind_environment, bind_policies, declare_parameters
 from infra.chalice_app import Template
-from infra.events import bind_rules, keep_undelivered, limit_retries, name_schedules, report_partial_batches
+from infra.events import (
+    bind_rules,
+    bind_streams,
+    keep_undelivered,
+    limit_retries,
+    name_schedules,
+    report_partial_batches,
+)
 from infra.functions import add_log_groups, allow_user_pool
 from infra.http_api import replace_rest_api
 from infra.stages import APP, Stage
+from infra.websocket_api import bind_addresses, complete_websocket_api
 
 
 def transform(generated: Template, stage: Stage, release: str) -> Template:
     """The app's stack for `stage`, from Chalice's template. Nothing is read or written; `generated` is left alone."""
-    template = {"Description": f"{APP} {stage.name}: functions and HTTP API, release {release}", **generated}
+    template = {
+        "Description": f"{APP} {stage.name}: functions, HTTP API and WebSocket API, release {release}",
+        **generated,
+    }
     template = replace_rest_api(template, stage)
-    template = declare_parameters(template, stage)
+    template = complete_websocket_api(template, stage)
     template = bind_environment(template, stage, release)
+    template = bind_addresses(template, stage)
     template = bind_policies(template, stage)
     template = report_partial_batches(template, stage)
+    template = bind_streams(template, stage)
     template = bind_rules(template, stage)
     template = keep_undelivered(template, stage)
     template = name_schedules(template, stage)
     template = limit_retries(template, stage)
     template = add_log_groups(template, stage)
     template = allow_user_pool(template, stage)
-    return add_alarms(template, stage)
+    template = add_alarms(template, stage)
+    return declare_parameters(template, stage)

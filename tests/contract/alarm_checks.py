@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tests.contract.event_checks import events
 from tests.contract.queue_checks import is_last, queues
 from tests.contract.references import name_of
 from tests.contract.template_checks import functions, of_type
 
 Template = dict[str, Any]
+
+_API_METRICS = {"HTTP": ("5xx", "Latency"), "WEBSOCKET": ("IntegrationError", "ExecutionError", "IntegrationLatency")}
 
 
 def unwatched_queues(services: Template) -> list[str]:
@@ -40,15 +43,27 @@ def unwatched_functions(app: Template) -> list[str]:
     return [f"nobody watches {metric} of {name}" for metric, name in sorted(needed - watched)]
 
 
+def unwatched_streams(app: Template) -> list[str]:
+    """Somebody is told when what was written to the table waits for its function."""
+    watched = {
+        name_of(dimension["Value"])
+        for alarm in _working(app, "AlarmTopicArn")
+        if alarm["MetricName"] == "IteratorAge" and alarm["Statistic"] == "Maximum" and alarm["Threshold"] <= 60_000
+        for dimension in alarm["Dimensions"]
+    }
+    return [f"nobody watches the stream of {name}" for name, _, _ in events(app, "DynamoDB") if name not in watched]
+
+
 def unwatched_apis(app: Template) -> list[str]:
-    """Somebody is told when the API answers with server errors, or slowly."""
+    """Somebody is told when an API fails its callers, or is slow."""
     watched = {
         (alarm["MetricName"], name_of(dimension["Value"]))
         for alarm in _working(app, "AlarmTopicArn")
         if alarm["Namespace"] == "AWS/ApiGateway"
         for dimension in alarm["Dimensions"]
     }
-    needed = {(metric, name) for name in of_type(app, "AWS::ApiGatewayV2::Api") for metric in ("5xx", "Latency")}
+    apis = of_type(app, "AWS::ApiGatewayV2::Api").items()
+    needed = {(metric, name) for name, api in apis for metric in _API_METRICS[api["ProtocolType"]]}
     return [f"nobody watches {metric} of {name}" for metric, name in sorted(needed - watched)]
 
 

@@ -17,6 +17,10 @@ Template = dict[str, Any]
 
 ASYNCHRONOUS = ("SNS", "EventBridgeRule", "Schedule")
 
+_STREAM_RIGHTS = {
+    f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+}
+
 
 def events(app: Template, *kinds: str) -> Iterator[tuple[str, Template, Template]]:
     """Each event of one of the kinds: the logical id and properties of its function, and the event."""
@@ -84,18 +88,38 @@ def nameless_schedules(app: Template) -> list[str]:
 def forgetful(services: Template, app: Template, stage: str) -> list[str]:
     """A function that is called asynchronously says how often it is tried, and keeps what it gave up on."""
     faults = []
-    for name, function, event in events(app, *ASYNCHRONOUS):
+    called = [(name, function, event["Type"]) for name, function, event in events(app, *ASYNCHRONOUS)]
+    called += [(name, function, "") for name, function in called_by_functions(app)]
+    for name, function, kind in called:
         settings = function.get("EventInvokeConfig", {})
         if not {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= settings.keys():
             faults.append(f"{name} is tried as often as Lambda likes")
-        if event["Type"] == "Schedule":
-            continue
-        kept = name_of(settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
-        if kept not in _by_name(services, stage):
-            faults.append(f"{name} forgets what it gave up on")
-        elif "sqs:SendMessage" not in _allowed(app, function, kept):
-            faults.append(f"{name} may not send to {kept}")
+        if kind != "Schedule":
+            faults += [f"{name} {fault}" for fault in _losses(services, app, stage, function, settings)]
     return faults
+
+
+def mishandling_streams(services: Template, app: Template, stage: str) -> list[str]:
+    """A stream's function hears of what it is for alone, and a bad record holds others up for a while at most.
+
+    Its place is kept then, while the stream still holds the record.
+    """
+    return [
+        f"{name} {fault}"
+        for name, function, event in events(app, "DynamoDB")
+        for fault in _stream_faults(services, app, stage, function, event["Properties"])
+    ]
+
+
+def called_by_functions(app: Template) -> Iterator[tuple[str, Template]]:
+    """Each function that the role of another one may call: its logical id and properties."""
+    named = {function["FunctionName"]: name for name, function in functions(app).items()}
+    roles = of_type(app, "AWS::IAM::Role").values()
+    for role in roles:
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+            if "lambda:InvokeFunction" in statement["Action"]:
+                name = named[name_of(statement["Resource"])]
+                yield name, functions(app)[name]
 
 
 def uninvited(translated: Template) -> list[str]:
@@ -112,6 +136,28 @@ def uninvited(translated: Template) -> list[str]:
         for properties in of_type(translated, "AWS::SNS::Subscription").values()
     ]
     return [f"{caller} may not call {function}" for function, caller in callers if (function, caller) not in invited]
+
+
+def _losses(services: Template, app: Template, stage: str, function: Template, settings: Template) -> Iterator[str]:
+    kept = name_of(settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+    if kept not in _by_name(services, stage):
+        yield "forgets what it gave up on"
+    elif "sqs:SendMessage" not in _allowed(app, function, kept):
+        yield f"may not send to {kept}"
+
+
+def _stream_faults(services: Template, app: Template, stage: str, function: Template, event: Template) -> Iterator[str]:
+    if event["Stream"] != {"Ref": "TableStreamArn"}:
+        yield f"reads {event['Stream']}"
+    if not event.get("FilterCriteria", {}).get("Filters"):
+        yield "hears of every change"
+    if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"] or not event.get("BisectBatchOnFunctionError"):
+        yield "fails for a whole batch"
+    if not 0 < event.get("MaximumRetryAttempts", -1) <= 10 or not 0 < event.get("MaximumRecordAgeInSeconds", -1) <= 900:
+        yield "holds others up for a day"
+    if _STREAM_RIGHTS - _allowed(app, function, "TableStreamArn"):
+        yield "may not read the stream"
+    yield from _losses(services, app, stage, function, event)
 
 
 def _batch_faults(function: Template, event: Template) -> Iterator[str]:

@@ -72,7 +72,8 @@ def untraced(template: Template) -> list[str]:
 
 def wrongly_authorized(template: Template, endpoints: Iterable[Endpoint]) -> list[str]:
     """Every route of app.py is there with the authorizer of its audience, and no other route is."""
-    found = {route["RouteKey"]: route for route in of_type(template, "AWS::ApiGatewayV2::Route").values()}
+    routes = of_type(template, "AWS::ApiGatewayV2::Route").values()
+    found = {route["RouteKey"]: route for route in routes if route["ApiId"] == {"Ref": "HttpApi"}}
     expected = {f"{declared.method} {declared.path}": AUTHORIZATION[declared.audience] for declared in endpoints}
     expected["$default"] = "NONE"
     return [*_differences(found, expected), *_wrong_kind(template, found)]
@@ -121,18 +122,20 @@ def owner_secret_readers(template: Template) -> list[str]:
 
 
 def unthrottled(template: Template) -> list[str]:
-    """A stage without a throttle, access logs, or payload format 2.0."""
-    stages, integrations = (
-        of_type(template, "AWS::ApiGatewayV2::Stage"),
-        of_type(template, "AWS::ApiGatewayV2::Integration"),
-    )
+    """A stage without a throttle or access logs, or an HTTP API without payload format 2.0."""
+    stages = of_type(template, "AWS::ApiGatewayV2::Stage")
+    http = {
+        name: integration
+        for name, integration in of_type(template, "AWS::ApiGatewayV2::Integration").items()
+        if integration["ApiId"] == {"Ref": "HttpApi"}
+    }
     missing = [
         f"{name} has no {setting}"
         for name, properties in stages.items()
         for setting in ("AccessLogSettings", "DefaultRouteSettings")
         if setting not in properties
     ]
-    return missing + [name for name, properties in integrations.items() if properties["PayloadFormatVersion"] != "2.0"]
+    return missing + [name for name, properties in http.items() if properties["PayloadFormatVersion"] != "2.0"]
 
 
 def _owns(groups: Template, function: Template) -> bool:

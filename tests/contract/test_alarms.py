@@ -1,4 +1,4 @@
-"""Alarms: every queue, every function and the API has its own, also one that is added later."""
+"""Alarms: every queue, function, stream and API has its own, also one that is added later."""
 
 from __future__ import annotations
 
@@ -61,11 +61,27 @@ def test_a_function_that_is_added_has_to_be_watched(prod: Built) -> None:
     assert len(alarm_checks.unwatched_functions(template)) == 2
 
 
-def test_the_api_is_watched(prod: Built) -> None:
+@pytest.mark.parametrize(
+    ("alarm", "fault"),
+    [
+        ("HttpApiErrorsAlarm", "nobody watches 5xx of HttpApi"),
+        ("WebsocketAPIErrorsAlarm", "nobody watches IntegrationError of WebsocketAPI"),
+        ("WebsocketAPIFailuresAlarm", "nobody watches ExecutionError of WebsocketAPI"),
+        ("WebsocketAPILatencyAlarm", "nobody watches IntegrationLatency of WebsocketAPI"),
+    ],
+)
+def test_the_apis_are_watched(prod: Built, alarm: str, fault: str) -> None:
     template = prod.template
     assert alarm_checks.unwatched_apis(template) == []
-    del template["Resources"]["HttpApiErrorsAlarm"]
-    assert alarm_checks.unwatched_apis(template) == ["nobody watches 5xx of HttpApi"]
+    del template["Resources"][alarm]
+    assert alarm_checks.unwatched_apis(template) == [fault]
+
+
+def test_the_stream_is_watched(prod: Built) -> None:
+    template = prod.template
+    assert alarm_checks.unwatched_streams(template) == []
+    template["Resources"]["PushActivityIteratorAgeAlarm"]["Properties"]["Threshold"] = 86_400_000
+    assert alarm_checks.unwatched_streams(template) == ["nobody watches the stream of PushActivity"]
 
 
 def test_alarms_watch_what_the_application_counts(services: Template) -> None:

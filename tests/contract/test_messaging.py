@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.activity import items as activity_items
+from chalicelib.activity import live
 from chalicelib.messaging import consumer, relay
-from chalicelib.messaging.destinations import EVENT_SOURCE
+from chalicelib.messaging.destinations import SOURCES
 from chalicelib.messaging.envelope import Destination
 from chalicelib.messaging.queues import QUEUES
 from chalicelib.orders import events as order_events
+from chalicelib.realtime import sweep
 from chalicelib.schedules import repetition
+from chalicelib.users import events as user_events
+from infra import stages
 from infra.build import PROJECT
+from infra.errors import BuildError
+from infra.events import bind_streams
 from tests.contract import event_checks, queue_checks
 from tests.contract.conftest import Built
 from tests.contract.lint import expanded, sam_translated
@@ -177,6 +185,8 @@ def test_a_function_may_read_its_queue(app: Template) -> None:
         lambda app: event(app, "RankBestsellers")["Properties"].pop("RetryPolicy"),
         lambda app: event(app, "RankBestsellers")["Properties"].pop("RuleName"),
         lambda app: event(app, "RankBestsellers")["Properties"]["Pattern"].update(source=["aws.s3"]),
+        lambda app: event(app, "PublishUpload")["Properties"].update(EventBusName={"Ref": "BusName"}),
+        lambda app: event(app, "PublishUpload")["Properties"].pop("DeadLetterConfig"),
         lambda app: event(app, "RankBestsellers").update(Type="CloudWatchEvent"),
     ],
 )
@@ -200,12 +210,57 @@ def test_schedules_say_what_they_are_for(app: Template, setting: str) -> None:
         lambda app: properties(app, "RecordBounces")["EventInvokeConfig"].pop("MaximumEventAgeInSeconds"),
         lambda app: properties(app, "RankBestsellers")["EventInvokeConfig"].pop("DestinationConfig"),
         lambda app: properties(app, "RankBestsellersRole")["Policies"][0]["PolicyDocument"]["Statement"].pop(),
+        lambda app: properties(app, "PublishUpload")["EventInvokeConfig"].pop("DestinationConfig"),
+        lambda app: properties(app, "RecordActivity")["EventInvokeConfig"].pop("MaximumRetryAttempts"),
+        lambda app: properties(app, "AnswerQuestion")["EventInvokeConfig"].pop("DestinationConfig"),
+        lambda app: properties(app, "AnswerQuestionRole")["Policies"][0]["PolicyDocument"]["Statement"].pop(),
     ],
 )
 def test_what_is_called_asynchronously_is_retried_and_kept(services: Template, app: Template, broken: Break) -> None:
     assert event_checks.forgetful(services, app, "prod") == []
     broken(app)
     assert len(event_checks.forgetful(services, app, "prod")) == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda app: event(app, "PushActivity")["Properties"].update(Stream="arn:aws:dynamodb:…"),
+        lambda app: event(app, "PushActivity")["Properties"].pop("FilterCriteria"),
+        lambda app: event(app, "PushActivity")["Properties"].pop("FunctionResponseTypes"),
+        lambda app: event(app, "PushActivity")["Properties"].update(BisectBatchOnFunctionError=False),
+        lambda app: event(app, "PushActivity")["Properties"].update(MaximumRetryAttempts=-1),
+        lambda app: event(app, "PushActivity")["Properties"].pop("MaximumRecordAgeInSeconds"),
+        lambda app: event(app, "PushActivity")["Properties"].pop("DestinationConfig"),
+        lambda app: properties(app, "PushActivityRole")["Policies"][0]["PolicyDocument"]["Statement"].pop(),
+        lambda app: properties(app, "PushActivityRole")["Policies"][0]["PolicyDocument"]["Statement"][2][
+            "Action"
+        ].pop(),
+    ],
+)
+def test_a_bad_record_holds_no_other_up_for_long(services: Template, app: Template, broken: Break) -> None:
+    assert event_checks.mishandling_streams(services, app, "prod") == []
+    broken(app)
+    assert len(event_checks.mishandling_streams(services, app, "prod")) == 1
+
+
+def test_pushes_hear_of_new_activity_alone(app: Template) -> None:
+    (criterion,) = event(app, "PushActivity")["Properties"]["FilterCriteria"]["Filters"]
+    wanted = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kind": {"S": [activity_items.EVENT]}}}}
+    assert json.loads(criterion["Pattern"]) == wanted
+
+
+def test_a_stream_handler_says_which_records_it_is_for(app: Template) -> None:
+    properties(app, "PushActivity")["FunctionName"] = "marketplace-prod-later"
+    with pytest.raises(BuildError, match="later hears of every change of the table"):
+        bind_streams(app, stages.named("prod"))
+
+
+def test_an_answer_is_asked_for_again_once_and_soon(app: Template) -> None:
+    called = dict(event_checks.called_by_functions(app))
+    assert called.keys() == {"AnswerQuestion"}
+    settings = called["AnswerQuestion"]["EventInvokeConfig"]
+    assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (1, 300)
 
 
 def test_schedules_are_not_repeated(app: Template) -> None:
@@ -238,10 +293,19 @@ def test_subscriptions_and_rules_name_events_that_exist(services: Template, app:
     published = {each.name for each in order_events.ALL if Destination.ORDER_EVENTS in each.destinations}
     for subscription in ("OrderEventsToEmails", "OrderEventsToPushes"):
         assert set(properties(services, subscription)["FilterPolicy"]["type"]) <= published
-    put = {each.name for each in order_events.ALL if Destination.BUS in each.destinations}
-    for _, _, each in event_checks.events(app, "EventBridgeRule"):
-        assert each["Properties"]["Pattern"]["source"] == [EVENT_SOURCE]
-        assert set(each["Properties"]["Pattern"]["detail-type"]) <= put
+    put = {each.name for each in (*order_events.ALL, *user_events.ALL) if Destination.BUS in each.destinations}
+    patterns = [each["Properties"]["Pattern"] for _, _, each in event_checks.events(app, "EventBridgeRule")]
+    own = [pattern for pattern in patterns if pattern["source"] != ["aws.s3"]]
+    assert len(own) >= 2
+    for pattern in own:
+        assert set(pattern["source"]) == {SOURCES[name.partition(".")[0]] for name in pattern["detail-type"]}
+        assert set(pattern["detail-type"]) <= put
+
+
+def test_uploads_are_heard_of_in_the_media_bucket_of_the_stage_alone(app: Template) -> None:
+    detail = event(app, "PublishUpload")["Properties"]["Pattern"]["detail"]
+    assert detail["bucket"] == {"name": [{"prefix": "marketplace-prod-media-"}]}
+    assert detail["object"] == {"key": [{"prefix": "incoming/"}]}
 
 
 def test_loops_of_the_services_stack_are_expanded(services: Template) -> None:
@@ -255,6 +319,8 @@ def test_loops_of_the_services_stack_are_expanded(services: Template) -> None:
     [
         (("relay_outbox",), relay.RESERVE_MILLISECONDS),
         (("expire_orders", "purge_expired"), repetition.RESERVE_MILLISECONDS),
+        (("push_activity",), live.RESERVE_MILLISECONDS),
+        (("sweep_connections",), sweep.RESERVE_MILLISECONDS),
         (tuple(queue.consumer for queue in QUEUES), consumer.RESERVE_MILLISECONDS),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,21 @@ READ_DATABASE_SECRET = {"secretsmanager:GetSecretValue"}
 PUBLISH_EVENTS = {"sns:Publish", "events:PutEvents"}
 WORK_OFF_A_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 HANDLE_DEAD_LETTERS = WORK_OFF_A_QUEUE | {"sqs:GetQueueUrl", "sqs:ChangeMessageVisibility", "sqs:SendMessage"}
+READ_STREAM = {f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+TALK = "execute-api:ManageConnections"
 MAY = {
     "api_handler": READ_DATABASE_SECRET
     | PUBLISH_EVENTS
     | HANDLE_DEAD_LETTERS
     | {
         "dynamodb:DescribeTable",
+        "dynamodb:Query",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "s3:PutObject",
+        "s3:GetObject",
+        "bedrock:InvokeModel",
+        "bedrock:ApplyGuardrail",
         "cognito-idp:AdminGetUser",
         "cognito-idp:AdminAddUserToGroup",
         "cognito-idp:AdminRemoveUserFromGroup",
@@ -39,12 +49,34 @@ MAY = {
     },
     "admin_auth": set(),
     "pre_sign_up": set(),
-    "post_confirmation": READ_DATABASE_SECRET | {"cognito-idp:AdminAddUserToGroup"},
+    "post_confirmation": READ_DATABASE_SECRET | {"cognito-idp:AdminAddUserToGroup", "events:PutEvents"},
     "fulfil_orders": READ_DATABASE_SECRET | WORK_OFF_A_QUEUE | PUBLISH_EVENTS,
     "send_emails": READ_DATABASE_SECRET | WORK_OFF_A_QUEUE | {"ses:SendEmail"},
     "send_pushes": READ_DATABASE_SECRET | WORK_OFF_A_QUEUE | {"sns:Publish"},
     "rank_bestsellers": {"sqs:SendMessage"},
     "record_bounces": READ_DATABASE_SECRET | {"sqs:SendMessage"},
+    "publish_upload": READ_DATABASE_SECRET
+    | {
+        *("s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"),
+        "sqs:SendMessage",
+    },
+    "record_activity": {"dynamodb:PutItem", "sqs:SendMessage"},
+    "record_profiles": {"dynamodb:PutItem", "sqs:SendMessage"},
+    "push_activity": READ_STREAM | {"dynamodb:Query", "dynamodb:DeleteItem", TALK, "sqs:SendMessage"},
+    "websocket_connect": {"dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:PutItem"},
+    "websocket_message": {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+        *(TALK, "lambda:InvokeFunction"),
+    },
+    "websocket_disconnect": {"dynamodb:DeleteItem"},
+    "answer_question": READ_DATABASE_SECRET
+    | {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+        *("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:ApplyGuardrail"),
+        *(TALK, "sqs:SendMessage"),
+    },
+    "index_products": READ_DATABASE_SECRET | {"bedrock:InvokeModel"},
+    "sweep_connections": {"dynamodb:Query", "dynamodb:DeleteItem", TALK},
     "relay_outbox": READ_DATABASE_SECRET | PUBLISH_EVENTS | {"sqs:GetQueueUrl", "sqs:SendMessage"},
     "expire_orders": READ_DATABASE_SECRET | PUBLISH_EVENTS,
     "purge_expired": READ_DATABASE_SECRET,
@@ -100,7 +132,25 @@ def test_a_function_may_do_what_it_does_and_nothing_else(prod: Built, function: 
     allowed = [statement for statement in statements(prod.template, function) if statement["Effect"] == "Allow"]
     actions = [action for statement in allowed for action in statement["Action"]]
     assert set(actions) == EVERY_FUNCTION | MAY[function]
-    assert len(actions) == len(set(actions))
+
+
+@pytest.mark.parametrize("function", MAY)
+def test_no_grant_says_again_what_another_one_says(prod: Built, function: str) -> None:
+    granted = [
+        (action, json.dumps(resource))
+        for statement in statements(prod.template, function)
+        for action in statement["Action"]
+        for resource in _listed(statement["Resource"])
+    ]
+    assert len(granted) == len(set(granted))
+
+
+def test_a_model_is_asked_through_its_profile_alone(prod: Built) -> None:
+    (direct,) = (each for each in statements(prod.template, "api_handler") if each["Sid"] == "AskModelOfProfile")
+    profile = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:inference-profile/${AssistantModelId}"
+    assert direct["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": {"Fn::Sub": profile}}}
+    models = {resource["Fn::Sub"].removeprefix("arn:${AWS::Partition}:bedrock:") for resource in direct["Resource"]}
+    assert all(re.fullmatch(r"eu-\w+-\d::foundation-model/\$\{AssistantFoundationModelId\}", model) for model in models)
 
 
 def test_the_functions_are_those_of_the_app(prod: Built) -> None:
@@ -135,12 +185,22 @@ def test_the_built_policies_name_the_stage_and_its_parameters(prod: Built) -> No
 @pytest.mark.parametrize("path", sorted(SETTINGS.glob("policy-*.json")), ids=lambda path: path.stem)
 def test_a_policy_resolves_to_iams_own_language(path: Path) -> None:
     stage = stages.named("dev")
-    account = {"${AWS::Partition}": "aws", "${AWS::Region}": "eu-central-1", "${AWS::AccountId}": "123456789012"}
+    account = {
+        "${AWS::Partition}": "aws",
+        "${AWS::Region}": "eu-central-1",
+        "${AWS::AccountId}": "123456789012",
+        "${WebsocketAPI}/ws/": "abcdefgh12/api/",
+    }
     values = {stage.parameter(suffix): f"arn:aws:made-up:::{suffix}" for suffix in PARAMETERS.values()}
     policy = stock.resolve_policy(json.loads(path.read_text()), stage, account, values)
+    assert "Fn::" not in json.dumps(policy)
+    assert "${" not in json.dumps(policy)
     for statement in policy["Statement"]:
-        named = statement["Resource"]
-        for resource in named if isinstance(named, list) else [named]:
+        for resource in _listed(statement["Resource"]):
             assert isinstance(resource, str)
             assert "$" not in resource
             assert "{" not in resource
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

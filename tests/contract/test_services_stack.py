@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from cfnlint.decode import cfn_yaml
 
 from infra.bindings import PARAMETERS
 from infra.build import PROJECT
+from tests.contract import media_checks
 from tests.contract.lint import expanded, lint
+
+Break = Callable[[dict[str, Any]], object]
 
 TEMPLATE = PROJECT / "infra" / "stacks" / "services.yaml"
 QUEUES = ("Orders", "OrdersDead", "Emails", "EmailsDead", "Pushes", "PushesDead", "FailedEvents")
@@ -60,10 +64,65 @@ def test_people_write_no_attribute_that_says_who_they_are_to_us(template: dict[s
 
 
 def test_media_is_never_public(template: dict[str, Any]) -> None:
-    bucket = template["Resources"]["MediaBucket"]["Properties"]
-    assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
-    (statement,) = template["Resources"]["MediaBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert media_checks.open_to_the_world(template) == []
+    statements = template["Resources"]["MediaBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements.append({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"})
+    template["Resources"]["MediaBucket"]["Properties"]["PublicAccessBlockConfiguration"]["BlockPublicAcls"] = False
+    del statements[0]["Condition"]
+    assert media_checks.open_to_the_world(template) == [
+        "public access is not blocked",
+        "takes what is not encrypted on its way",
+        "admits *",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        (lambda bucket: bucket.pop("NotificationConfiguration"), "nobody hears of uploads"),
+        (lambda bucket: bucket.pop("CorsConfiguration"), "browsers may not post"),
+        (lambda bucket: bucket["CorsConfiguration"]["CorsRules"][0].update(AllowedOrigins=["*"]), "any page may post"),
+        (lambda bucket: bucket["CorsConfiguration"]["CorsRules"][0].update(AllowedMethods=["PUT"]), "browsers may put"),
+    ],
+)
+def test_pages_of_ours_post_uploads_and_functions_hear_of_them(
+    template: dict[str, Any], broken: Break, fault: str
+) -> None:
+    assert media_checks.deaf(template) == []
+    broken(template["Resources"]["MediaBucket"]["Properties"])
+    assert media_checks.deaf(template) == [fault]
+
+
+def test_an_upload_says_that_it_is_encrypted(template: dict[str, Any]) -> None:
+    assert media_checks.takes_plain_uploads(template) is False
+    template["Resources"]["MediaBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"].pop()
+    assert media_checks.takes_plain_uploads(template) is True
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        (
+            lambda rules: rules["remove-unchecked-uploads"].update(ExpirationInDays=30),
+            "keeps uploads that nobody checked",
+        ),
+        (lambda rules: rules["remove-unchecked-uploads"].pop("NoncurrentVersionExpiration"), "keeps refused uploads"),
+        (lambda rules: rules["store-media-cheaper"].update(Transitions=[]), "media/ is never stored cheaper"),
+        (
+            lambda rules: rules["store-originals-cheaper"].update(Status="Disabled"),
+            "originals/ is never stored cheaper",
+        ),
+        (lambda rules: rules["remove-old-versions"].pop("NoncurrentVersionExpiration"), "keeps old versions"),
+        (lambda rules: rules["remove-abandoned-uploads"].clear(), "keeps parts of files"),
+    ],
+)
+def test_media_is_removed_or_stored_cheaper_in_time(
+    template: dict[str, Any], broken: Callable[[dict[str, Any]], object], fault: str
+) -> None:
+    assert media_checks.costly(template) == []
+    rules = template["Resources"]["MediaBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    broken({rule["Id"]: rule for rule in rules})
+    assert media_checks.costly(template) == [fault]
 
 
 def test_mail_that_comes_back_is_told(template: dict[str, Any]) -> None:

@@ -118,7 +118,11 @@ def test_the_gateway_is_throttled_and_logged(prod: Built) -> None:
     template = prod.template
     assert checks.unthrottled(template) == []
     del template["Resources"]["HttpApiStage"]["Properties"]["DefaultRouteSettings"]
-    assert checks.unthrottled(template) == ["HttpApiStage has no DefaultRouteSettings"]
+    del template["Resources"]["WebsocketAPIStage"]["Properties"]["AccessLogSettings"]
+    assert set(checks.unthrottled(template)) == {
+        "HttpApiStage has no DefaultRouteSettings",
+        "WebsocketAPIStage has no AccessLogSettings",
+    }
 
 
 def test_the_gateway_waits_longer_than_the_function_runs(prod: Built) -> None:
@@ -140,7 +144,7 @@ def test_other_origins_are_allowed_only_where_the_stage_lists_them(built: Callab
 def test_parameters_are_those_of_the_stage(prod: Built) -> None:
     parameters = prod.template["Parameters"]
     shared = {name: parameter for name, parameter in parameters.items() if parameter["Type"] != "String"}
-    assert parameters.keys() - shared.keys() == {"CodeBucket", "CodeKey"}
+    assert parameters.keys() - shared.keys() == {"CodeBucket", "CodeKey", "RealtimeEndpoint", "RealtimeUrl"}
     assert all(parameter["Default"].startswith("/marketplace/prod/") for parameter in shared.values())
 
 
@@ -181,7 +185,8 @@ def test_cfn_lint_finds_a_broken_reference(prod: Built, tmp_path: Path) -> None:
 
 def test_the_manifest_lists_what_the_template_holds(prod: Built) -> None:
     manifest, template = prod.manifest, prod.template
-    assert len(manifest["routes"]) == len(checks.of_type(template, "AWS::ApiGatewayV2::Route"))
+    routes = len(checks.of_type(template, "AWS::ApiGatewayV2::Route"))
+    assert len(manifest["routes"]) + len(manifest["sockets"]) == routes
     names = {properties["FunctionName"] for properties in checks.functions(template).values()}
     assert {function["name"] for function in manifest["functions"]} == names
     assert "marketplace-prod-api_handler" in names

@@ -38,6 +38,16 @@ FROZEN = (
         r"arn:\S+:sns:\S+:endpoint/(GCM|APNS)/marketplace-\w+/\*",
         "SNS names an endpoint when a device is registered; the application that it belongs to is named",
     ),
+    Wildcard(
+        frozenset({"execute-api:ManageConnections"}),
+        r"arn:\S+:execute-api:\S+:\$\{WebsocketAPI\}/ws/(GET|POST)/@connections/\*",
+        "API Gateway names a connection when it is opened; API, stage and what is done to it are named",
+    ),
+    Wildcard(
+        frozenset({"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}),
+        r"arn:\S+:s3:::marketplace-\w+-media-\$\{AWS::AccountId\}/(incoming|media|originals)/\*",
+        "objects are named after uploads; bucket and folder are named",
+    ),
 )
 
 
