@@ -14,14 +14,17 @@ from typing import Any
 
 from chalicelib.messaging import queues
 from chalicelib.messaging.envelope import Destination
+from chalicelib.notifications.notices import TO_BUYERS
 
 Fields = Mapping[str, Any]
 
 RECEIVERS = {
     Destination.ORDERS.value: (queues.ORDERS.consumer,),
-    Destination.ORDER_EVENTS.value: (queues.EMAILS.consumer, queues.PUSHES.consumer),
+    Destination.ORDER_EVENTS.value: ("record_activity", queues.EMAILS.consumer, queues.PUSHES.consumer),
 }
 """The functions that an event reaches by each destination. Rules of the bus choose what they take."""
+NOTIFIED = frozenset(TO_BUYERS)
+"""The events that get through the filters of the topic's queues."""
 
 _PLACES = {Destination.ORDERS.value: "queue", Destination.ORDER_EVENTS.value: "topic", Destination.BUS.value: "bus"}
 _OF_EVERY_LINE = frozenset(
@@ -84,13 +87,19 @@ def still_to_come(hops: Sequence[Hop]) -> list[str]:
         for hop in hops
         if hop.message == "event stored" and _event(hop) not in published
     ]
-    arrived = {(_event(hop), hop.function) for hop in hops if hop.message == "message consumed"}
+    arrived = {(_event(hop), hop.function) for hop in hops if hop.message in {"message consumed", "activity recorded"}}
     missing += [
         f"{hop.fields.get('type')} in {receiver}"
         for hop in hops
         if hop.message == "event published"
-        for receiver in RECEIVERS.get(str(hop.fields.get("destination")), ())
+        for receiver in _receivers(hop)
         if (_event(hop), receiver) not in arrived
+    ]
+    pushed = {_event(hop) for hop in hops if hop.message == "event pushed"}
+    missing += [
+        f"{hop.fields.get('type')} to open sockets"
+        for hop in hops
+        if hop.message == "activity recorded" and not hop.fields.get("repeated") and _event(hop) not in pushed
     ]
     return missing
 
@@ -113,6 +122,12 @@ def plain(hop: Hop, first: Hop) -> dict[str, Any]:
 def since(hop: Hop, first: Hop) -> int:
     """Milliseconds from the beginning of `first` to that of `hop`."""
     return round((hop.began - first.began) / timedelta(milliseconds=1))
+
+
+def _receivers(hop: Hop) -> list[str]:
+    """The functions that a published event is to arrive in."""
+    filtered = {queues.EMAILS.consumer, queues.PUSHES.consumer} if hop.fields.get("type") not in NOTIFIED else set()
+    return [name for name in RECEIVERS.get(str(hop.fields.get("destination")), ()) if name not in filtered]
 
 
 def _event(hop: Hop) -> str:
@@ -160,6 +175,14 @@ def _ranked(fields: Fields) -> tuple[str, str]:
     return "ranking", f"{fields.get('type')} {'counted' if fields.get('counted') else 'nothing to count'}"
 
 
+def _recorded(fields: Fields) -> tuple[str, str]:
+    return "activity", f"{fields.get('type')} {'was recorded already' if fields.get('repeated') else 'recorded'}"
+
+
+def _pushed(fields: Fields) -> tuple[str, str]:
+    return "sockets", f"{fields.get('type')} sent to {fields.get('connections')} open sockets"
+
+
 def _notified(fields: Fields) -> tuple[str, str]:
     place = "e-mail" if fields.get("channel") == "email" else "push"
     return place, f"{fields.get('kind') or 'notification'} {fields.get('state')}"
@@ -173,4 +196,7 @@ _TOLD: Mapping[str, Callable[[Fields], tuple[str, str]]] = {
     "message consumed": _consumed,
     "message failed": _failed,
     "sales counted": _ranked,
+    "activity recorded": _recorded,
+    "profile recorded": _recorded,
+    "event pushed": _pushed,
 }

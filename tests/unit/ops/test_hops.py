@@ -36,15 +36,28 @@ def consumed(event: dict[str, str], function: str) -> Hop:
     return hop(function, "message consumed", **event, queue="marketplace-local-any", repeated=False)
 
 
+def recorded(event: dict[str, str], *, repeated: bool = False) -> Hop:
+    return hop("record_activity", "activity recorded", **event, repeated=repeated)
+
+
+def pushed(event: dict[str, str]) -> Hop:
+    return hop("push_activity", "event pushed", **event, connections=2)
+
+
 WHOLE_WAY = [
     hop("api_handler", "event stored", **PLACED),
     published(PLACED, "orders.fifo"),
+    published(PLACED, "order-events"),
     consumed(PLACED, "fulfil_orders"),
+    recorded(PLACED),
+    pushed(PLACED),
     hop("fulfil_orders", "event stored", **CONFIRMED),
     published(CONFIRMED, "order-events"),
     published(CONFIRMED, "bus"),
     consumed(CONFIRMED, "send_emails"),
     consumed(CONFIRMED, "send_pushes"),
+    recorded(CONFIRMED),
+    pushed(CONFIRMED),
 ]
 
 
@@ -60,6 +73,10 @@ WHOLE_WAY = [
         ("email sent", {"channel": "email", "state": "sent", "kind": "products-sold"}, "e-mail", "products-sold sent"),
         ("push refused", {"channel": "push", "state": "refused", "kind": "x"}, "push", "x refused"),
         ("sales counted", {**CONFIRMED, "counted": True}, "ranking", "order.confirmed counted"),
+        ("activity recorded", {**PLACED, "repeated": False}, "activity", "order.placed recorded"),
+        ("activity recorded", {**PLACED, "repeated": True}, "activity", "order.placed was recorded already"),
+        ("profile recorded", {"type": "user.changed", "repeated": False}, "activity", "user.changed recorded"),
+        ("event pushed", {**PLACED, "connections": 2}, "sockets", "order.placed sent to 2 open sockets"),
         ("anything else", {"number": 3}, "", "anything else  number=3"),
     ],
 )
@@ -114,23 +131,39 @@ def test_nothing_is_missing_when_every_receiver_has_taken_every_event() -> None:
 def test_whatever_is_lost_on_the_way_is_missed(lost: int) -> None:
     way = WHOLE_WAY[:lost] + WHOLE_WAY[lost + 1 :]
     missing = {
-        1: ["order.placed leaves the outbox"],
-        2: ["order.placed in fulfil_orders"],
-        6: ["order.confirmed in send_emails"],
-        7: ["order.confirmed in send_pushes"],
+        3: ["order.placed in fulfil_orders"],
+        4: ["order.placed in record_activity"],
+        5: ["order.placed to open sockets"],
+        9: ["order.confirmed in send_emails"],
+        10: ["order.confirmed in send_pushes"],
+        11: ["order.confirmed in record_activity"],
+        12: ["order.confirmed to open sockets"],
     }
 
     assert hops.still_to_come(way) == missing.get(lost, [])
 
 
+def test_an_event_that_no_destination_was_sent_has_not_left_the_outbox() -> None:
+    assert hops.still_to_come(WHOLE_WAY[:1]) == ["order.placed leaves the outbox"]
+
+
 def test_a_failed_delivery_is_still_to_come() -> None:
     failed = hop("send_emails", "message failed", level="WARNING", **CONFIRMED, error="X", reason="y")
+    (sent,) = [number for number, each in enumerate(WHOLE_WAY) if each.function == "send_emails"]
 
-    assert hops.still_to_come([*WHOLE_WAY[:6], failed, WHOLE_WAY[7]]) == ["order.confirmed in send_emails"]
+    way = [*WHOLE_WAY[:sent], failed, *WHOLE_WAY[sent + 1 :]]
+
+    assert hops.still_to_come(way) == ["order.confirmed in send_emails"]
+
+
+def test_a_repeated_delivery_pushes_nothing() -> None:
+    assert hops.still_to_come([recorded(PLACED, repeated=True)]) == []
 
 
 def test_every_consumer_is_waited_for() -> None:
-    assert {each for receivers in hops.RECEIVERS.values() for each in receivers} == {q.consumer for q in QUEUES}
+    receivers = {each for receivers in hops.RECEIVERS.values() for each in receivers}
+
+    assert receivers == {queue.consumer for queue in QUEUES} | {"record_activity"}
     assert set(hops.RECEIVERS) == {destination.value for destination in Destination} - {"bus"}
 
 
