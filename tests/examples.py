@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from chalicelib import database
 from tests.gateway import Answer, HttpApi
@@ -40,7 +40,8 @@ def example_of(route: str, seller: Person, aws: Aws) -> Example:
     for name, made in _IN_PATHS.items():
         if name in path:
             path = path.replace(name, made(seller, aws))
-    return Example(method, path, _OPTIONS[route]())
+    options = _OF_SELLER[route](seller) if route in _OF_SELLER else _OPTIONS[route]()
+    return Example(method, path, options)
 
 
 def _somebody_else(aws: Aws) -> str:
@@ -59,6 +60,22 @@ def _device(owner: Person) -> str:
     return str(device_id)
 
 
+def _published(uploader: Person) -> str:
+    """An upload of the person's, of which nothing is in the bucket: links and forms are signed without asking S3."""
+    from chalicelib import uploads
+    from chalicelib.uploads import repository
+
+    wanted = {"product_id": UUID(listed(uploader)), "content_type": "image/png", "bytes": 1}
+    upload_id = database.write(lambda: uploads.start(uploader.caller, wanted)).id
+    database.write(lambda: repository.publish(upload_id, "0" * 32, 4, 3))
+    return str(upload_id)
+
+
+def _new_upload(seller: Person) -> dict[str, Any]:
+    body = {"product_id": listed(seller), "content_type": "image/jpeg", "bytes": 1000}
+    return {"headers": {"idempotency-key": str(uuid4())}, "body": body}
+
+
 def _new_order() -> dict[str, Any]:
     lines = [{"product_id": listed(enrolled()), "quantity": 1}]
     return {"headers": {"idempotency-key": str(uuid4())}, "body": {"lines": lines}}
@@ -69,10 +86,12 @@ _IN_PATHS: dict[str, Callable[[Person, Aws], str]] = {
     "{order_id}": lambda seller, aws: str(confirmed(seller, {listed(seller): 1}).id),
     "{user_id}": lambda seller, aws: _somebody_else(aws),
     "{device_id}": lambda seller, aws: _device(seller),
+    "{upload_id}": lambda seller, aws: _published(seller),
     "{queue}": lambda seller, aws: "emails",
 }
 
 
+_OF_SELLER: dict[str, Callable[[Person], dict[str, Any]]] = {"POST /uploads": _new_upload}
 _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /health": dict,
     "GET /health/dependencies": dict,
@@ -89,6 +108,8 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "DELETE /products/{product_id}": lambda: {"headers": ANY_VERSION},
     "GET /me/products": dict,
     "GET /bestsellers": dict,
+    "GET /uploads/{upload_id}": dict,
+    "GET /uploads/{upload_id}/original": dict,
     "POST /orders": _new_order,
     "GET /orders": dict,
     "GET /orders/{order_id}": dict,

@@ -9,10 +9,11 @@ import pytest
 
 from tests.environment import run_python
 from tests.events import bus_event, scheduled_event, sns_event, sqs_event
+from tests.uploads import created
 
 BATCH = "aws_lambda_powertools.utilities.batch"
 HEAVY = {
-    "alembic", "apispec", "aws_xray_sdk", BATCH, "boto3", "botocore.session", "jinja2", "jwt", "pg8000", "redis",
+    "PIL", "alembic", "apispec", "aws_xray_sdk", BATCH, "boto3", "botocore.session", "jinja2", "jwt", "pg8000", "redis",
     "sqlalchemy",
 }  # fmt: skip
 DATABASE = {"pg8000", "sqlalchemy"}
@@ -40,6 +41,10 @@ INVOCATIONS: dict[str, tuple[Any, set[str]]] = {
     "fulfil_orders": (sqs_event("orders.fifo", [json.dumps(CONFIRMED)], ["group"]), DATABASE | {BATCH}),
     "send_emails": (sqs_event("emails", [json.dumps(CONFIRMED)]), DATABASE | {BATCH, "jinja2"}),
     "send_pushes": (sqs_event("pushes", [json.dumps(CONFIRMED)]), DATABASE | {BATCH}),
+    "publish_upload": (
+        created("marketplace-local-media", "incoming/x", "1", "0" * 32, 1),
+        DATABASE | {"boto3", "botocore.session"},
+    ),
     "relay_outbox": (scheduled_event(), DATABASE),
     "expire_orders": (scheduled_event(), DATABASE),
     "purge_expired": (scheduled_event(), DATABASE),

@@ -18,9 +18,11 @@ from tests.environment import configured
 from tests.events import Context, scheduled_event
 from tests.interleaving import begun
 from tests.log_lines import LogLines
+from tests.people import Person
+from tests.products import listed
 from tests.services import Services
 
-TABLES = ("idempotency_keys", "inbox", "outbox")
+TABLES = ("idempotency_keys", "inbox", "outbox", "uploads")
 EXPIRED = 2300
 KEPT = 40
 
@@ -48,6 +50,14 @@ def rows(edge: Edge, services: Services) -> Iterator[None]:
         " SELECT gen_random_uuid(), 'bus', gen_random_uuid(), 't', '{}', '',"
         f" now() - CASE WHEN {is_old} THEN interval '15 days' ELSE interval '13 days' END {numbers}"
     )
+    product = listed(Person(person))
+    services.sql(
+        "INSERT INTO uploads (id, product_id, uploader_id, content_type, bytes, correlation_id, created_at)"
+        " SELECT gen_random_uuid(), :product, :id, 'image/png', 1, '',"
+        f" now() - CASE WHEN {is_old} THEN interval '25 hours' ELSE interval '23 hours' END {numbers}",
+        id=str(person),
+        product=product,
+    )
     yield
     for table in TABLES:
         services.sql(f"DELETE FROM {table}")  # noqa: S608
@@ -56,7 +66,7 @@ def rows(edge: Edge, services: Services) -> Iterator[None]:
 def test_what_has_expired_is_removed_and_nothing_else(rows: None, services: Services) -> None:
     app.purge_expired(scheduled_event(), Context())
 
-    assert _counts(services) == [KEPT] * 3
+    assert _counts(services) == [KEPT] * len(TABLES)
 
 
 def test_two_runs_that_overlap_remove_each_row_once(rows: None, services: Services, logs: LogLines) -> None:
@@ -64,8 +74,8 @@ def test_two_runs_that_overlap_remove_each_row_once(rows: None, services: Servic
     for run in runs:
         run.result(timeout=60)
 
-    assert _counts(services) == [KEPT] * 3
-    assert sum(_amounts(logs)) == EXPIRED * 3
+    assert _counts(services) == [KEPT] * len(TABLES)
+    assert sum(_amounts(logs)) == EXPIRED * len(TABLES)
 
 
 def test_a_run_passes_over_what_another_one_has_in_hand(rows: None, services: Services) -> None:
@@ -74,8 +84,8 @@ def test_a_run_passes_over_what_another_one_has_in_hand(rows: None, services: Se
 
     first, second = database.write(inside_another)
 
-    assert first == second == 3 * retention.ROWS_AT_ONCE
-    assert _counts(services) == [EXPIRED + KEPT - 2 * retention.ROWS_AT_ONCE] * 3
+    assert first == second == len(TABLES) * retention.ROWS_AT_ONCE
+    assert _counts(services) == [EXPIRED + KEPT - 2 * retention.ROWS_AT_ONCE] * len(TABLES)
 
 
 def test_without_the_passing_over_a_run_waits_for_another_one(
@@ -96,16 +106,16 @@ def test_a_repeated_run_removes_nothing(rows: None, services: Services, logs: Lo
     for _ in range(3):
         app.purge_expired(scheduled_event(), Context())
 
-    assert _amounts(logs) == [EXPIRED * 3, 0, 0]
-    assert _counts(services) == [KEPT] * 3
+    assert _amounts(logs) == [EXPIRED * len(TABLES), 0, 0]
+    assert _counts(services) == [KEPT] * len(TABLES)
 
 
 def test_a_run_whose_time_is_up_leaves_the_rest_to_the_next(rows: None, services: Services) -> None:
     app.purge_expired(scheduled_event(), Context(60_000, 9_000))
-    assert _counts(services) == [EXPIRED + KEPT - retention.ROWS_AT_ONCE] * 3
+    assert _counts(services) == [EXPIRED + KEPT - retention.ROWS_AT_ONCE] * len(TABLES)
 
     app.purge_expired(scheduled_event(), Context())
-    assert _counts(services) == [KEPT] * 3
+    assert _counts(services) == [KEPT] * len(TABLES)
 
 
 def test_what_was_not_sent_is_kept_however_old_it_is(rows: None, services: Services) -> None:
@@ -114,6 +124,14 @@ def test_what_was_not_sent_is_kept_however_old_it_is(rows: None, services: Servi
     app.purge_expired(scheduled_event(), Context())
 
     assert services.sql("SELECT count(*) FROM outbox") == [[EXPIRED + KEPT]]
+
+
+def test_an_upload_that_has_ended_is_kept_however_old_it_is(rows: None, services: Services) -> None:
+    services.sql("UPDATE uploads SET status = 'refused', reason = 'x', created_at = now() - interval '1 year'")
+
+    app.purge_expired(scheduled_event(), Context())
+
+    assert services.sql("SELECT count(*) FROM uploads") == [[EXPIRED + KEPT]]
 
 
 def test_a_step_that_fails_is_an_error_and_what_was_done_is_told(
@@ -132,7 +150,7 @@ def test_a_step_that_fails_is_an_error_and_what_was_done_is_told(
     with pytest.raises(ZeroDivisionError):
         app.purge_expired(scheduled_event(), Context())
 
-    assert _amounts(logs) == [3 * retention.ROWS_AT_ONCE]
+    assert _amounts(logs) == [len(TABLES) * retention.ROWS_AT_ONCE]
 
 
 @pytest.mark.parametrize(
