@@ -20,6 +20,7 @@ PREFIX = f"{APP}-{LAPTOP}-"
 API_HANDLER = f"{PREFIX}api_handler"
 CODE_BUCKET = f"{APP}-{LAPTOP}-code-{aws.ACCOUNT}"
 HTTP_API = f"{APP}-{LAPTOP}-api"
+WEBSOCKET_API = f"{APP}-{LAPTOP}-ws"
 MIGRATE = f"{PREFIX}migrate"
 
 # The parameter of the services stack for each push service. CloudFormation has no type for them.
@@ -62,7 +63,8 @@ class Stacks:
         parameters = {
             "Stage": LAPTOP,
             "JwksBaseUrl": aws.endpoint(self._settings),
-            "PreferencesUrl": f"http://localhost:{self._settings.ports.front_door}/",
+            "PreferencesUrl": f"{self._origin}/",
+            "UploadOrigins": f"{self._origin},{_allowed_origins()}",
             **{name: self._push_application(platform) for name, platform in PUSH_APPLICATIONS.items()},
         }
         self._deploy(SERVICES, template, parameters, say)
@@ -83,7 +85,13 @@ class Stacks:
         """The functions and the gateway, as they were built in the folder `build`."""
         key = deploy.upload_code(self.session, CODE_BUCKET, build / "package.zip")
         template = (build / "template.json").read_text()
-        self._deploy(APPLICATION, template, {"CodeBucket": CODE_BUCKET, "CodeKey": key}, say)
+        parameters = {
+            "CodeBucket": CODE_BUCKET,
+            "CodeKey": key,
+            "RealtimeEndpoint": f"{aws.endpoint(self._settings)}/_aws/execute-api/{WEBSOCKET_API}/ws",
+            "RealtimeUrl": f"{self._origin.replace('http', 'ws', 1)}/ws",
+        }
+        self._deploy(APPLICATION, template, parameters, say)
         self._forget_packages_but(key)
 
     def migrate(self) -> str:
@@ -115,6 +123,11 @@ class Stacks:
         """The id of the WebSocket API; empty when there is none."""
         apis = self.session.client("apigatewayv2").get_apis()["Items"]
         return next((str(api["ApiId"]) for api in apis if api["ProtocolType"] == "WEBSOCKET"), "")
+
+    @property
+    def _origin(self) -> str:
+        """The one origin that the front door serves."""
+        return f"http://localhost:{self._settings.ports.front_door}"
 
     def _deploy(self, name: str, template: str, parameters: Mapping[str, str], say: Say) -> None:
         changes: list[str] = []
@@ -157,6 +170,12 @@ class Stacks:
             client.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
         except client.exceptions.BucketAlreadyOwnedByYou:
             return
+
+
+def _allowed_origins() -> str:
+    """The other origins whose pages may call the laptop's API, separated by commas."""
+    configuration = json.loads((CHECKOUT / ".chalice" / "config.json").read_text())
+    return str(configuration["stages"][LAPTOP]["environment_variables"]["ALLOWED_ORIGINS"])
 
 
 def _revisions(payload: str) -> str:
