@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -35,3 +37,43 @@ def png(width: int, height: int, pixels: bytes, *, depth: int = 8, colour: int =
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     data = png_chunk(b"IDAT", zlib.compress(pixels, 9))
     return b"\x89PNG\r\n\x1a\n" + header + chunks + data + png_chunk(b"IEND", b"")
+
+
+TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+"""By the formats that are accepted: what they are declared as."""
+
+
+def jpeg_of_scans(number: int) -> bytes:
+    """A progressive JPEG whose last pass over the picture is repeated until there are so many."""
+    file = encoded(gradient(), "JPEG", progressive=True)
+    scans = [found.start() for found in re.finditer(b"\xff\xda", file)]
+    return file[:-2] + file[scans[-1] : -2] * (number - len(scans)) + file[-2:]
+
+
+def metadata_of(file: bytes, kind: str) -> set[str]:
+    """The parts of a file that hold anything but the picture, found without an image library."""
+    match kind:
+        case "WEBP":
+            return {name.decode("latin-1") for name in _webp_chunks(file)} - {"VP8 ", "VP8L", "VP8X", "ALPH"}
+        case "PNG":
+            return {name.decode("latin-1") for name in re.findall(rb"eXIf|iCCP|iTXt|tEXt|zTXt|tIME", file)}
+        case _:
+            return {f"APP{marker - 0xE0}" for marker in _jpeg_segments(file) if 0xE1 <= marker <= 0xEF}
+
+
+def _webp_chunks(file: bytes) -> Iterator[bytes]:
+    assert file[:4] + file[8:12] == b"RIFFWEBP"
+    assert len(file) == 8 + int.from_bytes(file[4:8], "little")
+    position = 12
+    while position < len(file):
+        yield file[position : position + 4]
+        size = int.from_bytes(file[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2
+    assert position == len(file)
+
+
+def _jpeg_segments(file: bytes) -> Iterator[int]:
+    position = 2
+    while file[position] == 0xFF and file[position + 1] != 0xDA:
+        yield file[position + 1]
+        position += 2 + int.from_bytes(file[position + 2 : position + 4])

@@ -5,6 +5,7 @@ What is published holds no byte of what was sent: no metadata, no profile, nothi
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,20 +116,18 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     source = image if image.mode in {"L", "CMYK"} and mode == "RGB" else image.convert(mode)
     if profile:
-        try:
-            converted = ImageCms.profileToProfile(
-                source, ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode=mode
-            )
-            return converted or source.convert(mode)
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            given, wanted = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+            return ImageCms.profileToProfile(source, given, wanted, outputMode=mode) or source.convert(mode)
     return source.convert(mode)
 
 
 def _fitted(image: Image.Image, longest: int) -> Image.Image:
-    """The picture with no side longer than `longest`, never enlarged, and nothing but its pixels."""
+    """The picture with no side longer than `longest`, never enlarged, and nothing but the pixels that can be seen."""
     fitted = image.copy()
     fitted.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    if fitted.mode == "RGBA":
+        fitted = fitted.convert("RGBa").convert("RGBA")  # what is fully transparent has no colour then
     return Image.frombytes(fitted.mode, fitted.size, fitted.tobytes())
 
 
