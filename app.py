@@ -13,12 +13,16 @@ from chalice.app import (
     CloudWatchEvent,
     CognitoUserPoolAuthorizer,
     Cron,
+    DynamoDBEvent,
     Rate,
     SNSEvent,
     SQSEvent,
+    WebsocketEvent,
 )
 
 from chalicelib import (
+    activity,
+    assistant,
     audit,
     config,
     database,
@@ -27,10 +31,13 @@ from chalicelib import (
     notifications,
     orders,
     products,
+    realtime,
     schedules,
     uploads,
     users,
 )
+from chalicelib.activity.schemas import ActivityOfEmail, ActivityQuery, ActivityView
+from chalicelib.assistant.schemas import ConversationView, Question, ReplyView
 from chalicelib.audit.schemas import AuditEntryView, AuditQuery
 from chalicelib.caller import Caller
 from chalicelib.health.schemas import DependenciesView, HealthView
@@ -47,6 +54,7 @@ from chalicelib.orders.schemas import (
 )
 from chalicelib.paging import PageRequest
 from chalicelib.products.schemas import NewProduct, OwnProducts, ProductChange, ProductSearch, ProductView
+from chalicelib.realtime.schemas import TicketView
 from chalicelib.uploads.schemas import NewUpload, OriginalView, UploadFormView, UploadView
 from chalicelib.users.schemas import ProfileChange, ProfileView, UserChange, UserSearch, UserView
 from chalicelib.web import identity
@@ -329,6 +337,101 @@ def record_bounces(event: SNSEvent) -> None:
     database.write(lambda: notifications.record_mail_event(json.loads(event.message)))
 
 
+# --- activity ---------------------------------------------------------------------------------------------------------
+
+
+@app.route("/me/activity", authorizer=signed_in, query=ActivityQuery, returns=ActivityView)
+def read_activity(caller: Caller, query: dict[str, Any]) -> Any:
+    """The caller, their recent orders and what happened to their orders, in one piece."""
+    return activity.of_caller(caller, query["limit"])
+
+
+@app.route("/admin/activity", authorizer=admin_auth, query=ActivityOfEmail, returns=ActivityView)
+def read_activity_of_email(caller: Caller, query: dict[str, Any]) -> Any:
+    """The same about somebody who asks for help, by their e-mail address."""
+    return activity.of_email(caller, query["email"], query["limit"])
+
+
+@app.on_sns_message(config.resource_name("order-events"), name="record_activity")
+def record_activity(event: SNSEvent) -> None:
+    """Writes down what happened to orders, for their buyers."""
+    activity.record(event.to_dict())
+
+
+@app.on_cw_event(
+    {"source": ["marketplace.users"], "detail-type": ["user.registered", "user.changed"]}, name="record_profiles"
+)
+def record_profiles(event: CloudWatchEvent) -> None:
+    """Keeps the summary of a person beside their activity."""
+    activity.record_profile(event.detail)
+
+
+@app.on_dynamodb_record(config.table_stream_arn(), batch_size=100, name="push_activity")
+def push_activity(event: DynamoDBEvent) -> Any:
+    """Tells people on their open sockets what has just been written down."""
+    return activity.push_live(event)
+
+
+# --- sockets ----------------------------------------------------------------------------------------------------------
+
+
+@app.route("/realtime/tickets", methods=["POST"], authorizer=signed_in, returns=TicketView)
+def issue_ticket(caller: Caller) -> Any:
+    """Lets the caller open a WebSocket, once, within 30 seconds."""
+    return realtime.issue(caller)
+
+
+@app.on_ws_connect(name="websocket_connect")
+def websocket_connect(event: WebsocketEvent) -> Any:
+    """Admits who brings a ticket."""
+    return realtime.connect(event.to_dict())
+
+
+@app.on_ws_message(name="websocket_message")
+def websocket_message(event: WebsocketEvent) -> None:
+    """Does what a client asks for."""
+    realtime.receive(event.to_dict(), ask=assistant.ask, stop=assistant.stop)
+
+
+@app.on_ws_disconnect(name="websocket_disconnect")
+def websocket_disconnect(event: WebsocketEvent) -> None:
+    """Forgets a connection that has ended."""
+    realtime.disconnect(event.to_dict())
+
+
+@app.schedule(Rate(15, unit=Rate.MINUTES), name="sweep_connections", description="Removes connections that have ended")
+def sweep_connections(event: CloudWatchEvent) -> None:
+    """Removes connections whose end nobody told."""
+    realtime.remove_gone(event.context)
+
+
+# --- assistant --------------------------------------------------------------------------------------------------------
+
+
+@app.route("/assistant/messages", methods=["POST"], authorizer=signed_in, body=Question, returns=ReplyView)
+def ask_assistant(caller: Caller, body: dict[str, Any]) -> Any:
+    """Answers a question about the catalogue or the caller's own orders, in one piece."""
+    return assistant.reply(caller, body, database.read)
+
+
+@app.route("/assistant/conversations/{conversation_id}", authorizer=signed_in, returns=ConversationView)
+def read_conversation(caller: Caller, conversation_id: UUID) -> Any:
+    """What the caller asked and was replied."""
+    return assistant.conversation(caller, conversation_id)
+
+
+@app.lambda_function(name="answer_question")
+def answer_question(event: dict[str, Any], context: Any) -> None:
+    """Answers a question that came over a WebSocket, as the model speaks."""
+    assistant.answer(event, database.read)
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES), name="index_products", description="Learns what products mean")
+def index_products(event: CloudWatchEvent) -> None:
+    """Learns the meaning of products that are new or have changed, where there is an embedding model."""
+    assistant.index(event.context, database.read, database.write)
+
+
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
@@ -380,4 +483,4 @@ def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return database.upgrade(event.get("revision", "head"))
 
 
-app.load(audit, health, notifications, orders, products, uploads, users)
+app.load(activity, assistant, audit, health, notifications, orders, products, uploads, users)
