@@ -54,7 +54,7 @@ def answer(event: Mapping[str, Any], look_up: LookUp) -> None:
                 _answer(event, _Speech(turn), look_up)
             elif turn.take_over():
                 count("AnswersInterrupted")
-                _Speech(turn).fail(Interrupted("The answer was interrupted; please ask again."))
+                _Speech(turn, is_first=False).fail(Interrupted("The answer was interrupted; please ask again."))
         except realtime.Gone:
             logger.info("nobody is there to hear the answer")
             _close(turn)
@@ -108,10 +108,11 @@ def _answered(event: Mapping[str, Any], speech: _Speech, look_up: LookUp) -> tup
 
 
 class _Speech:
-    """The frames of one answer."""
+    """The frames of one answer. Who takes over from another does not know how many it had sent."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, *, is_first: bool = True) -> None:
         self._turn = turn
+        self._is_first = is_first
         self._deltas = Deltas(self._send_delta)
         self._looked_at = 0
 
@@ -155,7 +156,7 @@ class _Speech:
                 raise Superseded
         except Unavailable:
             logger.warning("turn not kept")
-        last = {**frame, "sequence": self._deltas.sequence + 1}
+        last = {**frame, "sequence": self._deltas.sequence + 1 if self._is_first else None}
         try:
             self._send(last)
         except Unavailable:
