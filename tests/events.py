@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from chalicelib.messaging.destinations import SOURCES
+
 ADDRESS = "192.0.2.1"
 API_ID = "a1b2c3d4e5"
 REQUEST_ID = "JKJaXmPLvHcESHA="
@@ -170,7 +172,8 @@ def sns_event(message: Any) -> dict[str, Any]:
 def bus_event(body: str) -> dict[str, Any]:
     """An event of the bus, with an envelope as its detail."""
     detail = json.loads(body)
-    return scheduled_event() | {"source": "marketplace.orders", "detail-type": detail["type"], "detail": detail}
+    source = SOURCES[detail["type"].partition(".")[0]]
+    return scheduled_event() | {"source": source, "detail-type": detail["type"], "detail": detail}
 
 
 def scheduled_event() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from chalicelib import database
+from tests.activity import a_person, registration
+from tests.events import Context
 from tests.gateway import Answer, HttpApi
 from tests.orders import confirmed
 from tests.people import Person, enrolled
@@ -92,6 +94,16 @@ _IN_PATHS: dict[str, Callable[[Person, Aws], str]] = {
 
 
 _OF_SELLER: dict[str, Callable[[Person], dict[str, Any]]] = {"POST /uploads": _new_upload}
+
+
+def _somebody_recorded() -> str:
+    import app
+
+    person = a_person()
+    app.record_profiles(registration(person), Context())
+    return person.email
+
+
 _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /health": dict,
     "GET /health/dependencies": dict,
@@ -118,6 +130,9 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "POST /sales/{order_id}/ship": dict,
     "PUT /me/devices/{device_id}": lambda: {"body": {"platform": "apns", "token": str(uuid4())}},
     "DELETE /me/devices/{device_id}": dict,
+    "GET /me/activity": lambda: {"query": {"limit": 10}},
+    "GET /admin/activity": lambda: {"query": {"email": _somebody_recorded()}},
+    "POST /realtime/tickets": dict,
     "GET /admin/queues": dict,
     "GET /admin/dead-letters/{queue}": dict,
     "POST /admin/dead-letters/{queue}/redrive": lambda: {"body": {"event_type": "order.shipped"}},

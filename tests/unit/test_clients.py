@@ -21,6 +21,16 @@ def test_a_call_that_must_not_be_made_twice_is_tried_once() -> None:
     assert clients.client("sesv2", attempts=1).meta.config.retries["total_max_attempts"] == 1
 
 
+def test_an_answer_may_be_waited_for_longer() -> None:
+    assert clients.client("bedrock-runtime", read_seconds=10).meta.config.read_timeout == 10
+
+
+def test_a_client_may_be_of_another_region_and_endpoint() -> None:
+    client = clients.client("apigatewaymanagementapi", region="eu-west-1", endpoint="https://a.example/ws")
+
+    assert (client.meta.region_name, client.meta.endpoint_url) == ("eu-west-1", "https://a.example/ws")
+
+
 def test_there_is_one_client_of_each_kind() -> None:
     assert clients.client("secretsmanager") is clients.client("secretsmanager")
     assert clients.client("secretsmanager") is not clients.client("rds")

@@ -29,11 +29,13 @@ def test_a_request_does_not_fail_with_its_sending(api: HttpApi, edge: Edge, serv
     answer = order(api, enrolled(), {listed(enrolled()): 1})
 
     assert answer.status == 201
-    assert waiting(services) == 1
+    assert waiting(services) == 2
     edge.refuses_call = lambda _: None
     due_now(services)
     app.relay_outbox(scheduled_event(), Context())
-    assert [sent.envelope["data"]["id"] for sent in edge.accepted] == [answer.json()["id"]]
+    for destination in ("orders.fifo", "order-events"):
+        assert [told["data"]["id"] for told in edge.bodies(destination)] == [answer.json()["id"]]
+    assert len(edge.accepted) == 2
 
 
 @pytest.mark.parametrize("outage", ["nobody listens", "the database fails", "a defect"])
@@ -50,7 +52,7 @@ def test_no_failure_of_the_relay_is_the_requests(
     with configured(**edge_environment | {"AWS_ENDPOINT_URL": _endpoint(edge, outage)}):
         assert order(api, buyer, {product: 1}).status == 201
 
-    assert waiting(services) == 1
+    assert waiting(services) == 2
 
 
 def test_after_a_failure_requests_leave_sending_to_the_sweep_for_a_moment(
@@ -66,7 +68,7 @@ def test_after_a_failure_requests_leave_sending_to_the_sweep_for_a_moment(
     assert len(edge.calls) == calls
     relay._breaker.reset()
     order(api, buyer, {product: 1})
-    assert len(edge.calls) == calls + 1
+    assert len(edge.calls) == calls + 2
 
 
 def test_what_a_batch_stored_is_sent_together_at_its_end(edge: Edge) -> None:
@@ -77,7 +79,8 @@ def test_what_a_batch_stored_is_sent_together_at_its_end(edge: Edge) -> None:
             placed(buyer, {product: 1})
         assert edge.calls == []
 
-    assert [len(call) for call in edge.calls] == [3]
+    assert [len(call) for call in edge.calls] == [3, 3]
+    assert {sent.destination for sent in edge.accepted} == {"orders.fifo", "order-events"}
 
 
 def test_what_a_batch_stored_before_it_failed_is_sent(edge: Edge) -> None:
@@ -88,7 +91,7 @@ def test_what_a_batch_stored_before_it_failed_is_sent(edge: Edge) -> None:
 
     with pytest.raises(LookupError):
         fails()
-    assert len(edge.accepted) == 1
+    assert sorted(sent.destination for sent in edge.accepted) == ["order-events", "orders.fifo"]
 
 
 def _fails(_: Any) -> None:

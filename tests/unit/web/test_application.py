@@ -168,6 +168,7 @@ def test_admin_routes_are_those_that_the_admin_authorizer_guards() -> None:
         "/admin/users": ["GET"],
         "/admin/users/{user_id}": ["PATCH"],
         "/admin/audit": ["GET"],
+        "/admin/activity": ["GET"],
         "/admin/dead-letters/{queue}": ["GET"],
         "/admin/dead-letters/{queue}/redrive": ["POST"],
     }

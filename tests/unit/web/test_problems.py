@@ -35,6 +35,8 @@ def _example(kind: type[MarketplaceError]) -> MarketplaceError:
         return kind(["GET"])
     if issubclass(kind, problems.RateLimited):
         return kind({"Retry-After": "1"})
+    if issubclass(kind, errors.Exhausted):
+        return kind("A sentence.", retry_after=60)
     return kind("A sentence.")
 
 
@@ -108,6 +110,7 @@ def test_an_unknown_error_is_logged_and_hidden(error: Exception, logs: LogLines)
         (errors.Unauthenticated("Who?"), "WWW-Authenticate", "Bearer"),
         (problems.MethodNotAllowed(["GET", "PATCH"]), "Allow", "GET, PATCH"),
         (errors.Unavailable("Down.", retry_after=7), "Retry-After", "7"),
+        (errors.Exhausted("Enough for today.", retry_after=9), "Retry-After", "9"),
         (problems.RequestInFlight("Wait."), "Retry-After", "1"),
         (problems.RateLimited({"Retry-After": "9"}), "Retry-After", "9"),
     ],
