@@ -31,8 +31,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"signature_version": "s3v4", "s3":
 def client(
     service: str,
     *,
-    attempts: int = ATTEMPTS,
-    read_seconds: int = READ_SECONDS,
+    attempts: int | None = None,
+    read_seconds: int | None = None,
     region: str | None = None,
     endpoint: str | None = None,
 ) -> Any:
@@ -49,8 +49,8 @@ def client(
         endpoint_url=endpoint,
         config=Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=read_seconds,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            read_timeout=read_seconds or READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
             **_OPTIONS.get(service, {}),
         ),
     )
