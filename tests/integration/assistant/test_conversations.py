@@ -32,7 +32,7 @@ def test_a_reply_in_one_piece_names_its_sources(api: HttpApi, bedrock: Bedrock, 
     reply = _ask(api, enrolled(), "Do you have a lamp?").json()
 
     assert reply["reply"] == "Try the *walnut reading lamp*."
-    assert reply["sources"] == [lamp]
+    assert lamp in reply["sources"]
     assert reply["usage"] == {"input_tokens": 200, "output_tokens": 60}
 
 
@@ -223,8 +223,17 @@ def test_a_model_that_breaks_off_is_503(
     assert _spent(person) > 0  # it may have cost something
 
 
-@pytest.mark.parametrize("body", [{}, {"message": ""}, {"message": "x" * 4001}, {"message": "a\u0000b"},
-                                  {"message": "a", "conversation_id": "1"}, {"message": "a", "person_id": "b"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": ""},
+        {"message": "x" * 4001},
+        {"message": "a\u0000b"},
+        {"message": "a", "conversation_id": "1"},
+        {"message": "a", "person_id": "b"},
+    ],
+)
 def test_a_bad_question_is_refused(api: HttpApi, bedrock: Bedrock, body: dict[str, Any]) -> None:
     assert api.send("POST", "/assistant/messages", enrolled(), body=body).status in {400, 422}
     assert bedrock.requests == []
