@@ -26,10 +26,12 @@ def of_caller(caller: Caller, limit: int) -> dict[str, Any]:
 def of_email(caller: Caller, email: str, limit: int) -> dict[str, Any]:
     """The same about the person with this address, for admins. Raises `PersonNotFound` and `Forbidden`."""
     users.require_admin(caller)
-    found = table.indexed(items.by_email(email), limit=1)
-    if not found:
+    if found := table.indexed(items.by_email(email), limit=1):
+        return _of(items.owner(found[0]), limit, lambda: found[0])
+    person = users.with_email(email)  # who has not been recorded yet, such as people from before there was a record
+    if person is None:
         raise PersonNotFound("Nobody has this address.")
-    return _of(items.owner(found[0]), limit, lambda: found[0])
+    return _of(person.id, limit, lambda: person)
 
 
 def _of(person_id: UUID, limit: int, summary: Summary) -> dict[str, Any]:

@@ -8,4 +8,5 @@ from .service import require_active as require_active
 from .service import require_admin as require_admin
 from .service import require_staff as require_staff
 from .service import search as search
+from .service import with_email as with_email
 from .sign_up import check_email as check_email

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Executable, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chalicelib.database import connection
@@ -23,6 +23,12 @@ def find(user_id: UUID) -> Profile | None:
 def find_all(user_ids: Collection[UUID]) -> dict[UUID, Profile]:
     """Those of the people who are there."""
     return _by_id(select(users).where(users.c.id.in_(user_ids)))
+
+
+def find_by_email(email: str) -> Profile | None:
+    """The person with this address, who came first if there are several."""
+    statement = select(users).where(_mentions(email), func.lower(users.c.email) == email.lower())
+    return _one(statement.order_by(users.c.created_at).limit(1))
 
 
 def find_for_change(*user_ids: UUID) -> dict[UUID, Profile]:
@@ -47,13 +53,16 @@ def search(text: str | None, page: PageRequest) -> Page[Profile]:
     """People whose e-mail address or name contains `text`, newest first."""
     statement = select(users).order_by(users.c.created_at.desc(), users.c.id.desc()).limit(page.limit + 1)
     if text:
-        statement = statement.where(
-            func.lower(users.c.email + " " + users.c.name).contains(text.lower(), autoescape=True)
-        )
+        statement = statement.where(_mentions(text))
     if (key := page.key(datetime, UUID)) is not None:
         statement = statement.where(tuple_(users.c.created_at, users.c.id) < tuple_(*key))
     rows = connection().execute(statement).all()
     return page_of([Profile(**row._asdict()) for row in rows], page.limit, _key)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    """Whether the address or the name contains `text` (index `users_search`)."""
+    return func.lower(users.c.email + " " + users.c.name).contains(text.lower(), autoescape=True)
 
 
 def _by_id(statement: Executable) -> dict[UUID, Profile]:

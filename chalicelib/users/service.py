@@ -59,6 +59,11 @@ def named(user_ids: Collection[UUID]) -> dict[UUID, Profile]:
     return repository.find_all(user_ids)
 
 
+def with_email(email: str) -> Profile | None:
+    """The person with this address, in whatever case it is written; None when nobody has it."""
+    return repository.find_by_email(email)
+
+
 def change_profile(caller: Caller, versions: Collection[int] | None, changes: Mapping[str, Any]) -> Profile:
     """The caller's profile after `changes`. Raises `Stale` when it is not at one of `versions`."""
     require_active(caller)
