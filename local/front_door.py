@@ -1,26 +1,31 @@
-"""One origin for everything, as CloudFront is on AWS: `/api/*`, `/ws`, `/media/*`, and two pages of its own."""
+"""One origin for everything, as CloudFront is on AWS: `/api/*`, `/ws`, `/media/*`, and two pages of its own.
+
+The welcome page tries everything out; `/demo/sign-in` is there for it alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from local import pages
+from local import pages, sign_in
 from local.openapi import Document
+from local.people import Person
 from local.problem_details import problem
+from local.sign_in import SignIn
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 HOP_BY_HOP = frozenset(
@@ -44,14 +49,17 @@ class Origins:
     """Where the parts of the origin are. `websocket_api` is empty as long as the stack has none.
 
     `sign_media(method, key)` makes the URL under which the bucket gives out one object, as CloudFront's origin access
-    control does.
+    control does. `reached_by_page` are the URLs outside of this origin's HTTP that the welcome page connects to, and
+    `access_token(email)` is how it signs in one of `people`.
     """
 
     emulator: str
     http_api: str
     websocket_api: str
     sign_media: Callable[[str, str], str]
-    people: tuple[str, ...]
+    people: tuple[Person, ...]
+    access_token: Callable[[str], str]
+    reached_by_page: tuple[str, ...]
 
 
 class FrontDoor:
@@ -68,7 +76,10 @@ class FrontDoor:
         return Starlette(
             routes=[
                 Route("/", self.welcome),
+                Route("/welcome.js", _static(pages.SCRIPT, "text/javascript")),
+                Route("/icon.svg", _static(pages.ICON, "image/svg+xml")),
                 Route("/docs", self.docs),
+                Route(sign_in.PATH, SignIn(self.origins.people, self.origins.access_token).answer, methods=["POST"]),
                 Route("/api", self.api, methods=METHODS),
                 Route("/api/{path:path}", self.api, methods=METHODS),
                 Route("/media/{path:path}", self.media, methods=["GET", "HEAD"]),
@@ -79,9 +90,12 @@ class FrontDoor:
             lifespan=self._lifespan,
         )
 
-    async def welcome(self, _request: Request) -> Response:
-        """What is here, for a person who opens the address in a browser."""
-        return await self._page(lambda document: pages.welcome(document, self.origins.people))
+    async def welcome(self, request: Request) -> Response:
+        """What is here, for a person who opens the address in a browser: `localhost`, as the socket's origin is."""
+        if request.url.hostname == "127.0.0.1":
+            return RedirectResponse(str(request.url.replace(hostname="localhost")), headers=pages.HEADERS)
+        headers = pages.welcome_headers(self.origins.reached_by_page)
+        return await self._page(lambda document: pages.welcome(document, self.origins.people), headers)
 
     async def docs(self, request: Request) -> Response:
         """The API's documentation, rendered from its OpenAPI document."""
@@ -128,12 +142,13 @@ class FrontDoor:
     def _no_websocket_api(self, path: str) -> Response:
         return problem(404, "Not Found", "This stack has no WebSocket API.", path)
 
-    async def _page(self, render: Callable[[Document], str]) -> Response:
+    async def _page(self, render: Callable[[Document], str], headers: Mapping[str, str] = pages.HEADERS) -> Response:
         try:
             document = await self._openapi()
         except (httpx.TransportError, ValueError) as error:
-            return HTMLResponse(pages.unavailable(str(error) or type(error).__name__), 503, headers=pages.HEADERS)
-        return HTMLResponse(render(document), headers=pages.HEADERS)
+            content = pages.unavailable(str(error) or type(error).__name__)
+            return HTMLResponse(content, 503, headers=pages.HEADERS)
+        return HTMLResponse(render(document), headers=headers)
 
     async def _openapi(self) -> Document:
         target = self._execute_api(self.origins.http_api) + b"/api/openapi.json"
@@ -244,6 +259,10 @@ async def _to_client(origin: ClientConnection, client: WebSocket) -> None:
         pass
     with contextlib.suppress(RuntimeError):
         await client.close(origin.close_code or 1000)
+
+
+def _static(content: str, media_type: str) -> Callable[[Request], Response]:
+    return lambda _request: Response(content, media_type=media_type, headers=pages.HEADERS)
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:

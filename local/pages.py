@@ -1,4 +1,4 @@
-"""The front door's pages: plain HTML that loads nothing from anywhere."""
+"""The front door's pages: plain HTML, one style sheet, and one script on the welcome page; nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,56 +6,74 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
+from string import Template
 from typing import Any
 
 from local import openapi
 from local.openapi import Document
+from local.people import Person
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --quiet: #8882; --accent: #0b7285; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-a { color: var(--accent); } code, pre { font-family: ui-monospace, monospace; font-size: .875em; }
-pre { background: var(--quiet); padding: .75rem; border-radius: .4rem; overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
-th { font-weight: 600; } tr + tr td { border-top: 1px solid var(--line); }
-section { border: 1px solid var(--line); border-radius: .5rem; padding: 0 1rem 1rem; margin: 1rem 0; }
-section h3 { font-family: ui-monospace, monospace; } section h4 { margin: 1rem 0 .3rem; }
-.method { color: var(--accent); font-weight: 700; } .who { float: right; font: .8rem system-ui; border: 1px solid
-var(--line); border-radius: 1rem; padding: .1rem .6rem; }
-"""
+_FOLDER = Path(__file__).parent
+STYLE = (_FOLDER / "pages.css").read_text()
+SCRIPT = (_FOLDER / "welcome.js").read_text()
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#0b7285"/>'
+    '<path d="M4 12V4.5l4 4 4-4V12" fill="none" stroke="#fff" stroke-width="1.8"/></svg>'
+)
+_WELCOME = Template((_FOLDER / "welcome.html").read_text())
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 
 
-def welcome(document: Document, people: Iterable[str]) -> str:
-    """The first page: the endpoints, who may sign in, and where the documentation is."""
-    operations = "".join(
+def welcome_headers(reaches: Iterable[str]) -> dict[str, str]:
+    """The headers of the welcome page: its own script runs, and connects to this origin and the URLs in `reaches`.
+
+    Text that the script would make into markup is refused by the browser (Trusted Types).
+    """
+    connections = " ".join(["'self'", *reaches])
+    script = f"script-src 'self'; connect-src {connections}; require-trusted-types-for 'script'; trusted-types 'none'"
+    return {**HEADERS, "Content-Security-Policy": f"{_POLICY}; {script}"}
+
+
+def welcome(document: Document, people: Iterable[Person]) -> str:
+    """The first page: where people try everything out, and the endpoints."""
+    who = tuple(people)
+    content = _WELCOME.substitute(people=_buttons(who), tokens=_tokens(who), endpoints=_endpoints(document))
+    return _layout("Marketplace", content, '<script type="module" src="/welcome.js"></script>')
+
+
+def _buttons(people: Iterable[Person]) -> str:
+    return "".join(
+        f'<button type="button" aria-pressed="false" data-email="{escape(person.email)}">{escape(person.name)}</button>'
+        for person in people
+    )
+
+
+def _tokens(people: Iterable[Person]) -> str:
+    rows = "".join(
+        _row(escape(who.email), f"<code>.venv/bin/python -m local token {escape(who.email)}</code>") for who in people
+    )
+    return f"<table>{_head('who', 'access token')}{rows}</table>"
+
+
+def _endpoints(document: Document) -> str:
+    rows = "".join(
         _row(f'<a href="/docs#{escape(o.anchor)}"><code>{o.method} {escape(o.path)}</code></a>', escape(o.audience),
              escape(o.summary))
         for o in openapi.operations(document)
     )  # fmt: skip
-    tokens = "".join(_row(escape(who), f"<code>.venv/bin/python -m local token {escape(who)}</code>") for who in people)
-    return _layout(
-        "Marketplace",
-        f"""<h1>Marketplace</h1>
-<p>The backend runs on this machine. <a href="/docs">Read the API's documentation</a>, or take
-<a href="/api/openapi.json">its OpenAPI document</a>.</p>
-<h2>Demo people</h2>
-<p>They share the password that <code>make run</code> printed. A token signs requests as one of them:</p>
-<table>{_head("who", "access token")}{tokens}</table>
-<h2>Endpoints</h2>
-<p>All paths stand under <code>/api</code>.</p>
-<table>{_head("endpoint", "who", "what")}{operations}</table>""",
-    )
+    return f"<table>{_head('endpoint', 'who', 'what')}{rows}</table>"
 
 
 def docs(document: Document, api: str) -> str:
@@ -85,7 +103,8 @@ runs, <code>.venv/bin/python -m local logs</code> what the functions logged.</p>
 
 def _operation(document: Document, operation: openapi.Operation, api: str) -> str:
     parts = [
-        f'<section id="{escape(operation.anchor)}"><span class="who">{escape(operation.audience)}</span>',
+        f'<section class="operation" id="{escape(operation.anchor)}">',
+        f'<span class="who">{escape(operation.audience)}</span>',
         f'<h3><span class="method">{operation.method}</span> {escape(operation.path)}</h3>',
         f"<p><strong>{escape(operation.summary)}</strong></p>{_paragraphs(operation.description)}",
         _parameters(document, operation.parameters),
@@ -169,9 +188,9 @@ def _row(*cells: str) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _layout(title: str, content: str) -> str:
+def _layout(title: str, content: str, script: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{content}</body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="/icon.svg">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{script}</head><body>{content}</body></html>"
     )

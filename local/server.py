@@ -14,7 +14,7 @@ import uvicorn
 from local import aws, emulator, postgresql, valkey
 from local.front_door import FrontDoor, Origins
 from local.home import Home, Settings
-from local.people import DEMO
+from local.people import DEMO, People
 from local.processes import Processes
 from local.progress import Progress
 from local.reload import Reload
@@ -88,8 +88,19 @@ class Server:
             operation = "head_object" if method == "HEAD" else "get_object"
             return str(s3.generate_presigned_url(operation, {"Bucket": bucket, "Key": key}))
 
-        websocket_api, people = self._stacks.websocket_api(), tuple(person.email for person in DEMO)
-        return Origins(aws.endpoint(self._settings), HTTP_API, websocket_api, sign, people)
+        people = People(self._stacks)
+        return Origins(
+            emulator=aws.endpoint(self._settings),
+            http_api=HTTP_API,
+            websocket_api=self._stacks.websocket_api(),
+            sign_media=sign,
+            people=DEMO,
+            access_token=lambda email: people.access_token(email, self._settings.demo_password),
+            reached_by_page=(
+                f"ws://localhost:{self._settings.ports.front_door}/ws",
+                f"{aws.endpoint(self._settings)}/{bucket}",
+            ),
+        )
 
     def _ready(self) -> str:
         settings, origin = self._settings, f"http://localhost:{self._settings.ports.front_door}"

@@ -81,7 +81,15 @@ def test_second_up_in_the_same_home_is_refused_and_names_the_first(stack: Stack,
 
 def test_busy_port_is_named_with_its_owner_and_nothing_is_left(stack: Stack, tmp_path: Path) -> None:
     port = stack.settings.ports.emulator
-    refused = command(tmp_path, "up", "--port=0", "--postgresql-port=0", "--valkey-port=0", f"--emulator-port={port}")
+    refused = command(
+        tmp_path,
+        "up",
+        "--port=0",
+        "--postgresql-port=0",
+        "--valkey-port=0",
+        "--model-port=0",
+        f"--emulator-port={port}",
+    )
 
     assert refused.returncode == 1
     assert f"Port {port} is in use by process" in refused.stderr
@@ -149,16 +157,17 @@ def test_seeding_again_adds_nothing(stack: Stack, stack_process: Running) -> Non
         assert database.run("SELECT count(*), max(updated_at) FROM products WHERE sku LIKE 'DEMO-%'") == before
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_pages_load_nothing_from_outside(stack: Stack, path: str) -> None:
-    page = httpx.get(stack.url + path)
+@pytest.mark.parametrize(("path", "loaded"), [("/", ["/icon.svg", "/welcome.js"]), ("/docs", ["/icon.svg"])])
+def test_pages_load_nothing_from_outside(stack: Stack, path: str, loaded: list[str]) -> None:
+    page = httpx.get(stack.url.replace("127.0.0.1", "localhost") + path)
 
     assert page.status_code == 200
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    loaded = References.of(page.text)
-    assert loaded.resources == []
-    assert all(link.startswith(("/", "#")) for link in loaded.links)
+    found = References.of(page.text)
+    assert found.resources == loaded
+    assert [httpx.get(stack.url + resource).status_code for resource in loaded] == [200] * len(loaded)
+    assert all(link.startswith(("/", "#")) for link in found.links)
 
 
 def test_docs_describe_every_operation_of_the_openapi_document(stack: Stack) -> None:
@@ -170,10 +179,10 @@ def test_docs_describe_every_operation_of_the_openapi_document(stack: Stack) -> 
             assert f'<span class="method">{method.upper()}</span> {path}</h3>' in page
 
 
-def test_websocket_path_says_that_there_is_no_such_api(stack: Stack) -> None:
+def test_websocket_path_asks_for_the_websocket_protocol(stack: Stack) -> None:
     answer = httpx.get(f"{stack.url}/ws")
 
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
@@ -334,6 +343,7 @@ class References(HTMLParser):
         return found
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        links = [value or "" for name, value in attrs if name in {"href", "src", "action"}]
+        self.links += links
         if tag in {"script", "link", "img", "iframe", "object", "embed"}:
-            self.resources.append(tag)
-        self.links += [value or "" for name, value in attrs if name in {"href", "src", "action"}]
+            self.resources += links or [tag]

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from local.front_door import FrontDoor, Origins
+from local.people import Person
 from local.server import configuration
 
 CANNED = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Odd: \xe4\r\n\r\nok"
@@ -67,7 +68,9 @@ def opened(port: int, websocket_api: str = "") -> Iterator[int]:
     def sign(method: str, key: str) -> str:
         return f"http://127.0.0.1:{port}/bucket/{key}?signed-for={method}"
 
-    door = FrontDoor(Origins(f"http://127.0.0.1:{port}", "the-api", websocket_api, sign, ("someone@example.com",)))
+    people, reached = (Person("someone@example.com", "Some One"),), ("ws://localhost:1/ws", "http://127.0.0.1:2/bucket")
+    origins = Origins(f"http://127.0.0.1:{port}", "the-api", websocket_api, sign, people, "token of {}".format, reached)
+    door = FrontDoor(origins)
     server = uvicorn.Server(configuration(door))
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
