@@ -34,7 +34,22 @@ _UNUSED = {
     "aws_lambda_powertools/utilities/kafka": "needs Avro or Protocol Buffers",
     "aws_lambda_powertools/utilities/data_masking": "needs the AWS Encryption SDK",
     "dateutil/zoneinfo/*.tar.gz": "Python has its own time zones",
+    "PIL/_avif.*": "no upload is AVIF",
+    "pillow.libs/libavif-*": "no upload is AVIF",
+    "PIL/_imagingft.*": "no text is drawn",
+    "pillow.libs/libfreetype-*": "no text is drawn",
+    "pillow.libs/libharfbuzz-*": "no text is drawn",
+    "pillow.libs/libbrotli*": "freetype's",
+    "pillow.libs/libpng*": "freetype's; Pillow reads PNG by itself",
+    "PIL/_imagingtk.*": "there is no screen",
+    "PIL/_tkinter_finder.py": "there is no screen",
+    "PIL/ImageGrab.py": "there is no screen",
+    "PIL/ImageQt.py": "there is no screen",
+    "PIL/ImageTk.py": "there is no screen",
+    "PIL/ImageWin.py": "there is no screen",
 }
+# What an upload may be, what the plugins of those ask for, and what Pillow takes for granted.
+_IMAGE_FORMATS = {"Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP"}
 _UNUSED_SUFFIXES = {".pyi", ".pyx", ".pxd", ".c", ".h", ".txt", ".typed"}
 _KEPT_METADATA = {"METADATA", "entry_points.txt"}
 
@@ -46,6 +61,8 @@ def is_needed(path: Path) -> bool:
         return _names_used_package(top) and (path.name in _KEPT_METADATA or "licenses" in path.parts)
     if top in IN_THE_RUNTIME or path.suffix in _UNUSED_SUFFIXES or "__pycache__" in path.parts:
         return False
+    if path.match("PIL/*ImagePlugin.py"):
+        return path.name.removesuffix("ImagePlugin.py") in _IMAGE_FORMATS
     return not any(_is_under(path, pattern) for pattern in _UNUSED)
 
 
