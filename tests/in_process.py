@@ -8,10 +8,12 @@ import pytest
 
 from chalicelib import clients
 from chalicelib.messaging import relay
+from tests import listeners
 from tests.edge import Edge, running
 from tests.environment import configured
 from tests.gateway import HttpApi
 from tests.identity_provider import IdentityProvider
+from tests.listeners import Listeners
 
 
 @pytest.fixture
@@ -42,3 +44,25 @@ def edge(edge_environment: dict[str, str], edge_server: Edge) -> Edge:
     edge_server.forget()
     relay._breaker.reset()
     return edge_server
+
+
+@pytest.fixture(scope="session")
+def listeners_server() -> Iterator[Listeners]:
+    """The one other end of sockets of this run."""
+    with listeners.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def socket_environment(environment: dict[str, str], listeners_server: Listeners) -> Iterator[dict[str, str]]:
+    """An execution environment with a WebSocket API; yields its variables."""
+    variables = environment | listeners_server.settings
+    with configured(**variables):
+        yield variables
+
+
+@pytest.fixture
+def sockets(socket_environment: dict[str, str], listeners_server: Listeners) -> Listeners:
+    """The other end of every socket: it fails when the test says so."""
+    listeners_server.forget()
+    return listeners_server

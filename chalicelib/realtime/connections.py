@@ -18,6 +18,8 @@ from chalicelib.observability import count, logger
 from chalicelib.realtime import tickets
 
 LIFETIME_SECONDS = 130 * 60
+SETTLING_SECONDS = 30
+"""API Gateway waits 29 seconds for the answer to `$connect`, and calls the connection gone until it has got it."""
 MOST_OF_ONE_PERSON = 20
 """Every event is sent to each of a person's sockets, so there is an end to them."""
 BY_ITSELF = "connections"
@@ -59,13 +61,34 @@ def person_of(connection_id: str) -> UUID | None:
 
 
 def of_person(person_id: UUID | str) -> list[str]:
-    """The ids of the person's connections."""
-    return [item["sk"].removeprefix(_PREFIX) for item in table.query(table.person(person_id), _PREFIX)]
+    """The ids of the person's connections that should not have ended."""
+    now = time.time()
+    found = table.query(table.person(person_id), _PREFIX)
+    return [item["sk"].removeprefix(_PREFIX) for item in found if item["expires_at"] > now]
 
 
 def remove(connection_id: str, person_id: UUID | str | None = None) -> None:
     """Forgets a connection. `person_id` for who knows it already, when a crash left half of it."""
-    known = table.delete(_PREFIX + connection_id, "connection")
+    _forget(connection_id, person_id, table.delete(_PREFIX + connection_id, "connection"))
+
+
+def remove_gone(connection_id: str, person_id: UUID | str | None = None) -> bool:
+    """Forgets a connection of which API Gateway does not know; False when it may be about to be opened."""
+    settled = table.expiry(LIFETIME_SECONDS - SETTLING_SECONDS)
+    try:
+        known = table.delete(
+            _PREFIX + connection_id,
+            "connection",
+            "attribute_not_exists(pk) OR expires_at <= :settled",
+            settled=settled,
+        )
+    except table.ConditionFailed:
+        return False
+    _forget(connection_id, person_id, known)
+    return True
+
+
+def _forget(connection_id: str, person_id: UUID | str | None, known: table.Item | None) -> None:
     owner = person_id or (known and known["person_id"])
     if owner:
         table.delete(table.person(owner), _PREFIX + connection_id)

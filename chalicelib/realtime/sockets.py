@@ -21,7 +21,7 @@ _NOBODY_THERE = {"GoneException", "BadRequestException"}
 
 
 class Gone(Exception):
-    """Nobody is at the other end any more; the connection is forgotten."""
+    """Nobody is at the other end; the connection is forgotten, unless it is so young that it may be opening."""
 
 
 class FrameTooLarge(Exception):
@@ -44,7 +44,7 @@ def send(connection_id: str, frame: Mapping[str, Any], person_id: UUID | str | N
     except ClientError as error:
         if not is_gone(error):
             raise _unavailable(str(error.response["Error"].get("Code"))) from None
-        connections.remove(connection_id, person_id)
+        connections.remove_gone(connection_id, person_id)
         raise Gone(connection_id) from None
 
 

@@ -53,8 +53,7 @@ def _remove_if_gone(item: table.Item) -> bool:
     connection_id = item["gsi1sk"]
     if item["expires_at"] > time.time() and _is_open(connection_id):
         return False
-    connections.remove(connection_id, item["person_id"])
-    return True
+    return connections.remove_gone(connection_id, item["person_id"])
 
 
 def _is_open(connection_id: str) -> bool:

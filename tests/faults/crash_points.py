@@ -52,6 +52,7 @@ POINTS = [
         before_the_commit=before(COMMIT),
         after_the_commit=after(COMMIT),
         before_the_event_is_sent=before(SEND),
+        between_the_queue_and_the_topic=after(ATTEMPT),
         after_the_event_is_sent=after(SEND),
         before_the_mark_is_committed=before(COMMIT, 2),
         after_the_mark_is_committed=after(COMMIT, 2),
