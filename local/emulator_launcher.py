@@ -10,20 +10,27 @@ names used here are those of the exact version in `requirements-emulator.txt`.
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any
+from urllib.parse import unquote
 
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.persistence import save_all
-from ministack.services import apigateway, ses, ses_v2, sns
+from ministack.services import apigateway, lambda_svc, ses, ses_v2, sns
 
 _BATCHES = {
     "sns:PublishBatch", "sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch",
 }  # fmt: skip
+_MODEL_ACTIONS = {
+    "bedrock:Converse": "bedrock:InvokeModel",
+    "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
+}
+_GEOGRAPHIES = {"apac", "eu", "global", "us"}
 
 
 def save(*_: object) -> None:
@@ -74,6 +81,70 @@ def mend_resources() -> None:
         return named or str(resource_of(*request))
 
     iam_actions.extract_resource_arn = resource_named
+
+
+def mend_models() -> None:
+    """Ask policies for a model as Bedrock does: to invoke it, through its profile and by itself, under its guardrail.
+
+    The emulator asks for the name of the operation (there is no action `bedrock:Converse`), on the model alone.
+    """
+    action_of, resource_of, enforce = (
+        iam_actions.extract_iam_action, iam_actions.extract_resource_arn, iam_evaluator.enforce
+    )  # fmt: skip
+
+    def action_on_model(*request: Any) -> str | None:
+        action: str | None = action_of(*request)
+        return _MODEL_ACTIONS.get(action or "", action)
+
+    def resource_with_more(*request: Any) -> str:
+        service, _, path, _, body, _, region, account = request
+        model = re.fullmatch("/model/(.+)/(converse|invoke)[a-z-]*", unquote(path))
+        if service != "bedrock-runtime" or model is None:
+            return str(resource_of(*request))
+        return _Checked.of_model(model[1], json.loads(body or b"{}"), f"arn:aws:bedrock:{region}:", account)
+
+    def enforce_more(key: str, action: str, service: str, region: str, resource_arn: str = "*", **more: Any) -> Any:
+        denied = enforce(key, action, service, region, resource_arn=resource_arn, **more)
+        for also, arn, context in getattr(resource_arn, "further", ()):
+            denied = denied or enforce(key, also or action, service, region, resource_arn=arn, service_context=context)
+        return denied
+
+    iam_actions.extract_iam_action = action_on_model
+    iam_actions.extract_resource_arn = resource_with_more
+    iam_evaluator.enforce = enforce_more
+
+
+class _Checked(str):
+    """The ARN that a request is checked on. `further`: action (or the same), ARN and context of the other checks."""
+
+    __slots__ = ("further",)
+    further: list[tuple[str, str, dict[str, str]]]
+
+    @classmethod
+    def of_model(cls, model_id: str, body: dict[str, Any], arn: str, account: str) -> _Checked:
+        """The inference profile, and the model behind it; or the model. And the guardrail, when one is named."""
+        geography, _, model = model_id.partition(".")
+        is_profile = geography in _GEOGRAPHIES
+        resource = f"{account}:inference-profile/{model_id}" if is_profile else f":foundation-model/{model_id}"
+        checked = cls(arn + resource)
+        checked.further = (
+            [("", f"{arn}:foundation-model/{model}", {"bedrock:InferenceProfileArn": checked})] if is_profile else []
+        )
+        if guardrail := body.get("guardrailConfig", {}).get("guardrailIdentifier"):
+            checked.further.append(("bedrock:ApplyGuardrail", f"{arn}{account}:guardrail/{guardrail}", {}))
+        return checked
+
+
+def mend_streams() -> None:
+    """Let functions hear of the first changes after a start: streams begin anew then, and so do places in them."""
+    restore = lambda_svc._restore_esm_positions
+
+    def restore_from_the_beginning(places: Any, kept: Any) -> None:
+        restore(places, kept)
+        if places is lambda_svc._dynamodb_stream_positions:
+            places._data.update(dict.fromkeys(places._data, 0))
+
+    lambda_svc._restore_esm_positions = restore_from_the_beginning
 
 
 def mend_push_endpoints() -> None:
@@ -142,6 +213,8 @@ if __name__ == "__main__":
     mend_transport()
     mend_batches()
     mend_resources()
+    mend_models()
+    mend_streams()
     mend_push_endpoints()
     mend_notifications()
     mend_mail_events()
