@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--postgresql-port", "PostgreSQL", 5442),
         ("--valkey-port", "Valkey", 6390),
         ("--emulator-port", "the embedded AWS", 4566),
+        ("--model-port", "the model", 4570),
     ):
         each["up"].add_argument(option, type=int, default=port, help=f"of {service} ({port}); 0 picks a free one")
     each["up"].add_argument("--no-reload", action="store_true", help="leave the functions alone when a file is saved")

@@ -9,7 +9,7 @@ import signal
 from functools import partial
 from pathlib import Path
 
-from local import aws
+from local import aws, model
 from local.home import CHECKOUT, Home, Settings
 from local.ports import LOOPBACK
 from local.processes import Command, Processes, wait_until
@@ -82,6 +82,8 @@ def _environment(home: Home, settings: Settings) -> dict[str, str]:
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(home.emulator / "s3"),
         "LAMBDA_EXECUTOR": "local",
+        "MINISTACK_BEDROCK_PROXY_URL": model.url(settings),
+        "BEDROCK_PROXY_MODEL": settings.model_name,
         # These two would listen on every address of the machine.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

@@ -9,12 +9,14 @@ names used here are those of the exact version in `requirements-emulator.txt`.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -135,6 +137,16 @@ class _Checked(str):
         return checked
 
 
+def mend_model_stream() -> None:
+    """Hand calls of a model on as `bedrock_proxy.py` does; this process is isolated and has no path to it."""
+    found = importlib.util.spec_from_file_location("bedrock_proxy", Path(__file__).with_name("bedrock_proxy.py"))
+    if found is None or found.loader is None:
+        raise ImportError("bedrock_proxy.py is missing")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    module.mend()
+
+
 def mend_streams() -> None:
     """Let functions hear of the first changes after a start: streams begin anew then, and so do places in them."""
     restore = lambda_svc._restore_esm_positions
@@ -215,6 +227,7 @@ if __name__ == "__main__":
     mend_resources()
     mend_models()
     mend_streams()
+    mend_model_stream()
     mend_push_endpoints()
     mend_notifications()
     mend_mail_events()

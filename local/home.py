@@ -25,6 +25,7 @@ class Ports:
     postgresql: int = 0
     valkey: int = 0
     emulator: int = 0
+    model: int = 0
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Settings:
     emulator_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     database_url: str = ""
     cache_url: str = ""
+    model_url: str = ""
+    model_name: str = ""
     ports: Ports = field(default_factory=Ports)
 
 

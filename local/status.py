@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import aws, emulator, postgresql, valkey
+from local import aws, emulator, model, postgresql, valkey
 from local.home import Home, Settings
 from local.ports import is_open
 from local.stacks import Stacks
@@ -32,6 +32,8 @@ def _parts(settings: Settings) -> Iterator[tuple[str, str, bool]]:
     place = f"postgresql://{database.username}@{database.host}:{database.port}/{database.dbname}"
     yield "PostgreSQL", place, postgresql.answers(settings)
     yield "Valkey", valkey.place(settings), valkey.answers(settings)
+    if not settings.model_url:
+        yield "model", model.url(settings), is_open(ports.model)
 
 
 def _stacks(settings: Settings) -> Iterator[tuple[str, str]]:

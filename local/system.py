@@ -11,7 +11,7 @@ import traceback
 from argparse import Namespace
 from functools import partial
 
-from local import emulator, package, postgresql, seed, valkey
+from local import emulator, model, package, postgresql, seed, valkey
 from local.aws import endpoint
 from local.home import Home, Ports, Settings
 from local.parallel import parallel
@@ -65,6 +65,8 @@ def _settle(home: Home, arguments: Namespace) -> tuple[Settings, socket.socket]:
     settings = home.settings()
     settings.database_url = os.environ.pop("DATABASE_URL", "")
     settings.cache_url = os.environ.pop("REDIS_URL", "")
+    settings.model_url = os.environ.pop("BEDROCK_PROXY_URL", "").rstrip("/").removesuffix("/v1")
+    settings.model_name = os.environ.pop("BEDROCK_PROXY_MODEL", "")
     kept = settings.ports
     held = [
         reserve(arguments.port, kept.front_door, "the front door", "--port"),
@@ -76,6 +78,7 @@ def _settle(home: Home, arguments: Namespace) -> tuple[Settings, socket.socket]:
         ),
         reserve(0 if settings.cache_url else arguments.valkey_port, kept.valkey, "Valkey", "--valkey-port"),
         reserve(arguments.emulator_port, kept.emulator, "the embedded AWS", "--emulator-port"),
+        reserve(0 if settings.model_url else arguments.model_port, kept.model, "the model", "--model-port"),
     ]
     settings.ports = Ports(*(each.getsockname()[1] for each in held))
     for each in held[1:]:
@@ -95,7 +98,7 @@ class System:
 
     def start(self) -> None:
         """Everything in its order; what does not depend on each other at the same time."""
-        parallel(self._build, self._start_database, self._start_cache, self._start_aws)
+        parallel(self._build, self._start_database, self._start_cache, self._start_model, self._start_aws)
         stacks = Stacks(self._settings)
         self._deploy(stacks)
         self._progress.say("migrate", stacks.migrate())
@@ -119,6 +122,11 @@ class System:
         else:
             valkey.start(self._home, self._settings, self._processes)
         self._progress.say("valkey", f"answers on {valkey.place(self._settings)}")
+
+    def _start_model(self) -> None:
+        if not self._settings.model_url:
+            model.start(self._home, self._settings, self._processes)
+        self._progress.say("model", f"at {model.url(self._settings)}")
 
     def _start_aws(self) -> None:
         emulator.start(self._home, self._settings, self._processes)

@@ -25,7 +25,7 @@ from local.people import People
 from local.processes import Processes
 from local.stacks import PREFIX, Stacks
 
-FREE_PORTS = ("--port=0", "--postgresql-port=0", "--valkey-port=0", "--emulator-port=0")
+FREE_PORTS = ("--port=0", "--postgresql-port=0", "--valkey-port=0", "--emulator-port=0", "--model-port=0")
 PASSWORD = "Fresh-person-2026"
 _PROCESS: pytest.StashKey[Running] = pytest.StashKey()
 CONFIRMATION_CODE = "123456"  # the emulator sends this one to everybody
