@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from chalice.app import Authorizer as ChaliceAuthorizerConfig
-from chalice.app import Chalice, CognitoUserPoolAuthorizer, Request, Response
+from chalice.app import Chalice, CloudWatchEvent, CognitoUserPoolAuthorizer, Request, Response
 from marshmallow import Schema
 
 from chalicelib import config, observability
@@ -22,6 +22,14 @@ View = Callable[..., Any]
 
 NOT_HTTP = ("cloudwatch", "dynamodb", "kinesis", "pure_lambda", "s3", "scheduled", "sns", "sqs", "websocket")
 """Chalice's names for the kinds of events that are no requests."""
+
+
+class BusEvent(CloudWatchEvent):
+    """An event of a bus; or a notification of a bucket, of which `to_dict()` is all that there is."""
+
+    def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
+        if "Records" not in event_dict:
+            super()._extract_attributes(event_dict)
 
 
 class Marketplace(Chalice):
@@ -111,7 +119,10 @@ class Marketplace(Chalice):
     def _wrap_handler(self, handler_type: str, handler_name: str, user_handler: Any) -> Any:
         if handler_type == "authorizer":
             return Authorizer(handler_name, user_handler)
-        return super()._wrap_handler(handler_type, handler_name, user_handler)
+        handler: Any = super()._wrap_handler(handler_type, handler_name, user_handler)
+        if handler_type == "on_cw_event":
+            handler.event_class = BusEvent
+        return handler
 
     def _no_such_route(self, event: dict[str, Any]) -> dict[str, Any]:
         """404, or 405 where the path answers other methods; the catch-all route of the HTTP API leads here."""

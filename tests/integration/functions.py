@@ -83,9 +83,9 @@ def deployed(stack: Stack, name: str, source: str, role: str) -> Iterator[None]:
 
 
 @contextmanager
-def unheard(stack: Stack, function: str) -> Iterator[None]:
-    """The event bus calls `function` for nothing."""
-    events, rule = stack.client("events"), {"Name": PREFIX + function, "EventBusName": "marketplace-local"}
+def unheard(stack: Stack, function: str, bus: str = "marketplace-local") -> Iterator[None]:
+    """The event bus calls `function` for nothing; events of AWS itself are on the bus `default`."""
+    events, rule = stack.client("events"), {"Name": PREFIX + function, "EventBusName": bus}
     events.disable_rule(**rule)
     try:
         yield

@@ -12,7 +12,7 @@ from chalicelib import observability
 from chalicelib.web.application import Marketplace
 from chalicelib.web.identity import Audience
 from tests.environment import configured
-from tests.events import http_api_event, rest_event
+from tests.events import bus_event, http_api_event, rest_event
 from tests.gateway import HttpApi
 from tests.identity_provider import IdentityProvider
 from tests.log_lines import LogLines
@@ -201,3 +201,14 @@ def test_what_a_function_without_a_request_counts_is_written_under_the_id_of_its
     counted = [json.loads(line)["ThingsDone"] for line in capsys.readouterr().out.splitlines()]
     assert counted == [[1.0]] * len(handlers)
     assert [line["correlation_id"][-1] for line in logs.records] == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("event", [bus_event('{"type": "order.confirmed"}'), {"Records": [{"s3": {}}]}])
+def test_a_rule_may_bring_an_event_of_a_bus_or_a_notification_of_a_bucket(event: dict[str, Any]) -> None:
+    marketplace = Marketplace("test")
+
+    @marketplace.on_cw_event({"source": ["aws.s3"]}, name="taken")
+    def taken(event: Any) -> Any:
+        return event.to_dict()
+
+    assert taken(event, None) == event
