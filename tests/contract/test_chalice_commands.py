@@ -18,6 +18,8 @@ import boto3
 import httpx
 import pytest
 from moto.apigateway.models import APIGatewayBackend
+from moto.apigatewayv2.responses import ApiGatewayV2Response
+from moto.apigatewayv2.urls import url_paths
 from moto.server import ThreadedMotoServer
 
 from app import app
@@ -71,17 +73,19 @@ def wrongly_secured(document: dict[str, Any]) -> list[str]:
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     """An account with what the services and data stacks of `dev` write."""
+    _teach_moto_deployments()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     account = Account(f"http://{host}:{port}")
-    for path in PARAMETERS.values():
-        value = POOL if path.endswith("arn") else "made-up"
+    values = {path: POOL if path.endswith("arn") else "made-up" for path in PARAMETERS.values()}
+    for path, value in (values | {"data/stream-arn": _stream(account)}).items():
         account.client("ssm").put_parameter(Name=stages.named("dev").parameter(path), Value=value, Type="String")
     for queue in QUEUES:
         fifo = {"FifoQueue": "true"} if queue.is_fifo else {}
         account.client("sqs").create_queue(QueueName=f"marketplace-dev-{queue.name}", Attributes=fifo)
-    account.client("sns").create_topic(Name="marketplace-dev-mail-events")
+    for topic in ("mail-events", "order-events"):
+        account.client("sns").create_topic(Name=f"marketplace-dev-{topic}")
     yield account
     server.stop()
 
@@ -159,8 +163,24 @@ def test_chalice_deploy_asks_for_the_functions_and_routes_of_the_app(
     assert functions == {"marketplace-dev"} | {f"marketplace-dev-{name}" for name in configured - {"api_handler"}}
     mappings = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert sorted(mapping["FunctionArn"].rpartition("-")[2] for mapping in mappings) == sorted(
-        queue.consumer for queue in QUEUES
+        ["push_activity", *(queue.consumer for queue in QUEUES)]
     )
+    _knows_its_sockets_after(resolved, account)
+
+
+def _knows_its_sockets_after(project: Path, account: Account) -> None:
+    """The copy that is made once `chalice deploy` has made the WebSocket API names it."""
+    routes = account.client("apigatewayv2")
+    (api,) = (each for each in routes.get_apis()["Items"] if each["ProtocolType"] == "WEBSOCKET")
+    found = {route["RouteKey"] for route in routes.get_routes(ApiId=api["ApiId"])["Items"]}
+    assert found == {"$connect", "$default", "$disconnect"}
+    assert stock.NO_API in (project / ".chalice" / "policy-push_activity.json").read_text()
+    stock.export(PROJECT, stages.named("dev"), project, account, REGION)
+    policy = (project / ".chalice" / "policy-push_activity.json").read_text()
+    assert f"arn:aws:execute-api:{REGION}:123456789012:{api['ApiId']}/api/POST/@connections/*" in policy
+    configuration = json.loads((project / ".chalice" / "config.json").read_text())["stages"]["dev"]
+    endpoint = configuration["environment_variables"]["REALTIME_ENDPOINT"]
+    assert endpoint == f"https://{api['ApiId']}.execute-api.{REGION}.amazonaws.com/api"
 
 
 def test_chalice_local_serves_the_app() -> None:
@@ -172,6 +192,25 @@ def test_chalice_local_serves_the_app() -> None:
             assert _answer(f"http://127.0.0.1:{port}/health", server)["status"] == "ok"
         finally:
             server.terminate()
+
+
+def _teach_moto_deployments() -> None:
+    """moto knows no deployments of WebSocket APIs, and nothing else of one than its id matters here."""
+    created = 201, {}, json.dumps({"deploymentId": "deployed"})
+    ApiGatewayV2Response.create_deployment = lambda response: created  # type: ignore[attr-defined]
+    url_paths["{0}/v2/apis/(?P<api_id>[^/]+)/deployments$"] = ApiGatewayV2Response.dispatch
+
+
+def _stream(account: Account) -> str:
+    """The stream of a table like that of the services stack."""
+    table = account.client("dynamodb").create_table(
+        TableName="marketplace-dev",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    return str(table["TableDescription"]["LatestStreamArn"])
 
 
 def _answer(url: str, server: subprocess.Popen[bytes]) -> Any:
