@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -141,7 +142,9 @@ class _Speech:
         )
 
     def fail(self, error: Exception) -> None:
-        """Says why there is no answer, or no more of it."""
+        """Says why there is no answer, or no more of it than what was heard until then."""
+        with suppress(Unavailable):
+            self._deltas.flush()
         count("AnswersFailed")
         logger.info("answer failed", extra={"reason": reason_of(error)})
         self._end({"type": "assistant.failed", "reason": reason_of(error), "detail": detail_of(error)})

@@ -13,16 +13,15 @@ import app
 from chalicelib import assistant, clients, table
 from chalicelib.assistant import deltas
 from tests import bedrock as bedrock_edge
-from tests import listeners as listeners_edge
 from tests.bedrock import Bedrock
 from tests.environment import configured
 from tests.events import Context
-from tests.in_process import api
+from tests.in_process import api, listeners_server
 from tests.listeners import Listeners
 from tests.people import Person, enrolled
 from tests.products import listed
 
-__all__ = ["api"]
+__all__ = ["api", "listeners_server"]
 
 TERMINAL = {"assistant.done", "assistant.failed"}
 
@@ -87,13 +86,6 @@ def answer(question: dict[str, Any]) -> None:
 def bedrock_server() -> Iterator[Bedrock]:
     """The one Bedrock of this run."""
     with bedrock_edge.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def listeners_server() -> Iterator[Listeners]:
-    """The one other end of sockets of this run."""
-    with listeners_edge.running() as server:
         yield server
 
 

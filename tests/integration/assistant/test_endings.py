@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib import config, orders, realtime, table
-from chalicelib.assistant import conversations, model, turns
+from chalicelib.assistant import conversations, deltas, model, turns
 from chalicelib.assistant.budget import reserve
 from chalicelib.errors import Unavailable
 from tests.bedrock import DOWN, REFUSED, THROTTLED, TOLD, Bedrock, Script
@@ -66,6 +66,17 @@ def test_the_model_fails_after_a_tool(
     assert person.text.split("\n\n") == ["Let me look. ", *(["".join(CHUNKS[:index])] if index else [])]
     assert len(bedrock.requests) == 2
     _is_estimated(person, bedrock, "".join(CHUNKS[:index]), told=TOTAL)
+
+
+def test_what_was_heard_before_a_failure_is_said(
+    person: Conversing, bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deltas, "APART_MILLISECONDS", 60_000)
+    bedrock.will(Script(chunks=CHUNKS, fails_at=7, failure="broken"))
+
+    person.hear()
+
+    assert person.text == "".join(CHUNKS[:7])
 
 
 @pytest.mark.parametrize(
