@@ -4,7 +4,7 @@ const PING_EVERY = 4 * 60_000; // API Gateway ends a connection that is silent f
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 const UPLOAD_PATIENCE = 90_000;
-const PAGE = 9;
+const PAGE = 12;
 
 const byId = (id) => document.getElementById(id);
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
