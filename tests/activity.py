@@ -72,7 +72,13 @@ def notification(*messages: Envelope | str) -> dict[str, Any]:
     """An invocation by the topic with these messages."""
     bodies = [message if isinstance(message, str) else message.to_json() for message in messages]
     return {
-        "Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": str(uuid4()), "Message": body}} for body in bodies]
+        "Records": [
+            {
+                "EventSource": "aws:sns",
+                "Sns": {"MessageId": str(uuid4()), "Subject": None, "Message": body, "MessageAttributes": {}},
+            }
+            for body in bodies
+        ]
     }
 
 

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -93,6 +94,7 @@ class Aws:
         self._server = ThreadedMotoServer(ip_address=LOOPBACK, port=0)
         with redirect_stdout(StringIO()):
             self._server.start()
+        self._server._server.app = _one_at_a_time(self._server._server.app)
         self.endpoint = "http://{}:{}".format(*self._server.get_host_and_port())
         self.cognito: Any = self.client("cognito-idp")
         pool = self.cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
@@ -187,6 +189,19 @@ class Aws:
             Name="marketplace-local", Platform=platform, Attributes={"PlatformCredential": "x"}
         )
         return str(answer["PlatformApplicationArn"])
+
+
+def _one_at_a_time(app: Any) -> Any:
+    """DynamoDB's calls happen at one moment each; moto's happen bit by bit, so none may begin before another ends."""
+    lock = Lock()
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+            return app(environ, start_response)
+        with lock:
+            return list(app(environ, start_response))
+
+    return serve
 
 
 def _migrate(services: Services) -> None:

@@ -69,7 +69,7 @@ def activity(found: list[table.Item], limit: int) -> dict[str, Any]:
     profile = next((item for item in found if item["kind"] == PROFILE), None)
     entries = [item for item in found if item["kind"] != PROFILE][:limit]
     return {
-        "profile": profile and {**profile, "created_at": datetime.fromisoformat(profile["created_at"])},
+        "profile": profile and summary(profile),
         "orders": [
             {**item, "placed_at": datetime.fromisoformat(item["placed_at"])}
             for item in entries
@@ -77,6 +77,11 @@ def activity(found: list[table.Item], limit: int) -> dict[str, Any]:
         ],
         "items": [_entry(item) for item in entries if item["kind"] == EVENT],
     }
+
+
+def summary(profile: table.Item) -> dict[str, Any]:
+    """A person's summary out of its item."""
+    return {**profile, "created_at": datetime.fromisoformat(profile["created_at"])}
 
 
 def owner(item: table.Item) -> UUID:

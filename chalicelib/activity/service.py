@@ -27,7 +27,7 @@ def of_email(caller: Caller, email: str, limit: int) -> dict[str, Any]:
     """The same about the person with this address, for admins. Raises `PersonNotFound` and `Forbidden`."""
     users.require_admin(caller)
     if found := table.indexed(items.by_email(email), limit=1):
-        return _of(items.owner(found[0]), limit, lambda: found[0])
+        return _of(items.owner(found[0]), limit, lambda: items.summary(found[0]))
     person = users.with_email(email)  # who has not been recorded yet, such as people from before there was a record
     if person is None:
         raise PersonNotFound("Nobody has this address.")
