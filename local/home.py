@@ -41,6 +41,7 @@ class Settings:
     cache_url: str = ""
     model_url: str = ""
     model_name: str = ""
+    embedding_model_id: str = ""
     ports: Ports = field(default_factory=Ports)
 
 

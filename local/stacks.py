@@ -65,6 +65,7 @@ class Stacks:
             "JwksBaseUrl": aws.endpoint(self._settings),
             "PreferencesUrl": f"{self._origin}/",
             "UploadOrigins": f"{self._origin},{_allowed_origins()}",
+            "AssistantEmbeddingModelId": self._settings.embedding_model_id or "none",
             **{name: self._push_application(platform) for name, platform in PUSH_APPLICATIONS.items()},
         }
         self._deploy(SERVICES, template, parameters, say)
