@@ -14,6 +14,7 @@ import json
 import re
 import signal
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
@@ -23,7 +24,7 @@ from urllib.parse import unquote
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.persistence import save_all
-from ministack.services import apigateway, lambda_svc, ses, ses_v2, sns
+from ministack.services import apigateway, eventbridge, lambda_svc, s3, ses, ses_v2, sns
 
 _BATCHES = {
     "sns:PublishBatch", "sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch",
@@ -159,6 +160,26 @@ def mend_streams() -> None:
     lambda_svc._restore_esm_positions = restore_from_the_beginning
 
 
+def mend_bucket_events() -> None:
+    """Name the version of an object in the event that tells of it, as S3 does in a bucket with versions."""
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+    version: ContextVar[str | None] = ContextVar("version", default=None)
+
+    def fire_of_version(*of_object: Any, version_id: str | None = None, **more: Any) -> None:
+        token = version.set(version_id)
+        fire(*of_object, version_id=version_id, **more)
+        version.reset(token)
+
+    def dispatch_with_version(event: dict[str, Any]) -> Any:
+        if event["Source"] == "aws.s3" and version.get():
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version.get()
+            event["Detail"] = json.dumps(detail)
+        return dispatch(event)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire_of_version, dispatch_with_version
+
+
 def mend_push_endpoints() -> None:
     """Give a push endpoint the ARN `endpoint/…` that it has on AWS; here it is the application's with a tail."""
     create = sns._create_platform_endpoint
@@ -228,6 +249,7 @@ if __name__ == "__main__":
     mend_models()
     mend_streams()
     mend_model_stream()
+    mend_bucket_events()
     mend_push_endpoints()
     mend_notifications()
     mend_mail_events()
