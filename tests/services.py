@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stdout
+from copy import copy
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import boto3
+from moto.dynamodb.models.table import Table
 from moto.server import ThreadedMotoServer
 
 from chalicelib.messaging.queues import EMAILS, PUSHES, QUEUES
@@ -95,6 +98,7 @@ class Aws:
         with redirect_stdout(StringIO()):
             self._server.start()
         self._server._server.app = _one_at_a_time(self._server._server.app)
+        Table.__deepcopy__ = _snapshot
         self.endpoint = "http://{}:{}".format(*self._server.get_host_and_port())
         self.cognito: Any = self.client("cognito-idp")
         pool = self.cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
@@ -202,6 +206,13 @@ def _one_at_a_time(app: Any) -> Any:
             return list(app(environ, start_response))
 
     return serve
+
+
+def _snapshot(table: Table, _: Any) -> Table:
+    """What moto keeps of a table while a transaction runs, without a copy of each item: transactions replace items."""
+    kept = copy(table)
+    kept.items = defaultdict(dict, {pk: dict(of_pk) for pk, of_pk in table.items.items()})
+    return kept
 
 
 def _migrate(services: Services) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.activity import notification, stream_event
 from tests.environment import run_python
 from tests.events import bus_event, scheduled_event, sns_event, sqs_event
+from tests.sockets import socket_event
 from tests.uploads import created
 
 BATCH = "aws_lambda_powertools.utilities.batch"
@@ -17,6 +19,7 @@ HEAVY = {
     "sqlalchemy",
 }  # fmt: skip
 DATABASE = {"pg8000", "sqlalchemy"}
+BOTO = {"boto3", "botocore.session"}
 ANY_ID = "01a203a3-0000-7000-8000-000000000000"
 CONFIRMED = {
     "id": ANY_ID,
@@ -34,6 +37,9 @@ CONFIRMED = {
         "confirmed_at": "2026-01-31T12:00:00Z",
     },
 }
+PERSON = {"id": ANY_ID, "email": "person@example.com", "name": "", "version": 2, "created_at": "2026-01-31T12:00:00Z"}
+CHANGED = CONFIRMED | {"type": "user.changed", "data": PERSON}
+RECORDED = CONFIRMED | {"pk": f"person#{ANY_ID}", "sk": f"feed#{ANY_ID}", "kind": "activity", "correlation_id": ""}
 BOUNCE = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "person@example.com"}]}
 INVOCATIONS: dict[str, tuple[Any, set[str]]] = {
     "rank_bestsellers": (bus_event(json.dumps(CONFIRMED)), DATABASE | {"redis"}),
@@ -43,12 +49,19 @@ INVOCATIONS: dict[str, tuple[Any, set[str]]] = {
     "send_pushes": (sqs_event("pushes", [json.dumps(CONFIRMED)]), DATABASE | {BATCH}),
     "publish_upload": (
         created("marketplace-local-media", "incoming/x", "1", "0" * 32, 1),
-        DATABASE | {"boto3", "botocore.session"},
+        DATABASE | BOTO,
     ),
+    "websocket_connect": (socket_event("CONNECT", "A1=", queryStringParameters={"ticket": "A" * 43}), BOTO),
+    "websocket_disconnect": (socket_event("DISCONNECT", "A1="), BOTO),
+    "websocket_message": (socket_event("MESSAGE", "A1=", body='{"action": "ping"}'), BOTO),
+    "record_activity": (notification(json.dumps(CONFIRMED)), BOTO),
+    "record_profiles": (bus_event(json.dumps(CHANGED)), BOTO),
+    "push_activity": (stream_event(RECORDED), BOTO | {BATCH}),
+    "sweep_connections": (scheduled_event(), BOTO),
     "relay_outbox": (scheduled_event(), DATABASE),
     "expire_orders": (scheduled_event(), DATABASE),
     "purge_expired": (scheduled_event(), DATABASE),
-    "dead_letters": ({"action": "list"}, DATABASE | {"boto3", "botocore.session"}),
+    "dead_letters": ({"action": "list"}, DATABASE | BOTO),
 }
 """What each function is invoked with, and what it may load for it; nothing it depends on can be reached."""
 SIGN_UP = {"request": {"userAttributes": {"email": "person@example.com"}}, "response": {}}
@@ -119,6 +132,7 @@ except Exception as error:
         "AWS_LAMBDA_FUNCTION_NAME": f"marketplace-dev-{name}",
         "CACHE_URL": "redis://127.0.0.1:9/0",
         "DATABASE_TLS": "disable",
+        "REALTIME_ENDPOINT": "http://127.0.0.1:9/ws",
         "DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/nowhere",
     }
 

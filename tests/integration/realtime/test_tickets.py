@@ -155,7 +155,8 @@ def test_the_disabled_get_no_ticket(api: HttpApi, sockets: Listeners) -> None:
 def test_a_ticket_is_stored_as_its_digest_and_for_half_a_minute(api: HttpApi, aws: Aws, person: Person) -> None:
     ticket = api.send("POST", "/realtime/tickets", person).json()["ticket"]
 
-    items = aws.client("dynamodb").scan(TableName="marketplace-local")["Items"]
+    pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName="marketplace-local")
+    items = [item for page in pages for item in page["Items"]]
     assert ticket not in json.dumps(items)
     (stored,) = [item for item in items if item.get("person_id", {}).get("S") == str(person.id)]
     assert set(stored) == {"pk", "sk", "person_id", "expires_at"}
