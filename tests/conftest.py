@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from chalicelib import cache
+from tests import bedrock
+from tests.bedrock import Bedrock
 from tests.clock import Clock
 from tests.environment import configured
 from tests.identity_provider import IdentityProvider
@@ -47,13 +49,22 @@ def provider() -> Iterator[IdentityProvider]:
     pool.stop()
 
 
+@pytest.fixture(scope="session")
+def bedrock_server() -> Iterator[Bedrock]:
+    """The one model of this run."""
+    with bedrock.running() as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
-def environment(services: Services, aws: Aws, provider: IdentityProvider) -> Iterator[dict[str, str]]:
+def environment(
+    services: Services, aws: Aws, provider: IdentityProvider, bedrock_server: Bedrock
+) -> Iterator[dict[str, str]]:
     """An execution environment of the API function, with everything it depends on; yields its variables.
 
     It waits longer for Valkey than in production, so that a busy machine is not taken for an outage.
     """
-    variables = provider.settings | services.settings | aws.settings
+    variables = provider.settings | services.settings | aws.settings | bedrock_server.settings
     with configured(**variables), pytest.MonkeyPatch.context() as patient:
         patient.setattr(cache, "TIMEOUT_SECONDS", 10)
         yield variables

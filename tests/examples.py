@@ -78,6 +78,14 @@ def _new_upload(seller: Person) -> dict[str, Any]:
     return {"headers": {"idempotency-key": str(uuid4())}, "body": body}
 
 
+def _conversation(person: Person) -> str:
+    from chalicelib.assistant import conversations
+
+    conversation_id = uuid4()
+    conversations.remember(person.id, conversation_id, conversations.Message("user", "Which lamp?"))
+    return str(conversation_id)
+
+
 def _new_order() -> dict[str, Any]:
     lines = [{"product_id": listed(enrolled()), "quantity": 1}]
     return {"headers": {"idempotency-key": str(uuid4())}, "body": {"lines": lines}}
@@ -89,6 +97,7 @@ _IN_PATHS: dict[str, Callable[[Person, Aws], str]] = {
     "{user_id}": lambda seller, aws: _somebody_else(aws),
     "{device_id}": lambda seller, aws: _device(seller),
     "{upload_id}": lambda seller, aws: _published(seller),
+    "{conversation_id}": lambda seller, aws: _conversation(seller),
     "{queue}": lambda seller, aws: "emails",
 }
 
@@ -133,6 +142,8 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /me/activity": lambda: {"query": {"limit": 10}},
     "GET /admin/activity": lambda: {"query": {"email": _somebody_recorded()}},
     "POST /realtime/tickets": dict,
+    "POST /assistant/messages": lambda: {"body": {"message": "Which lamp?"}},
+    "GET /assistant/conversations/{conversation_id}": dict,
     "GET /admin/queues": dict,
     "GET /admin/dead-letters/{queue}": dict,
     "POST /admin/dead-letters/{queue}/redrive": lambda: {"body": {"event_type": "order.shipped"}},

@@ -12,7 +12,6 @@ import pytest
 import app
 from chalicelib import assistant, clients, table
 from chalicelib.assistant import deltas
-from tests import bedrock as bedrock_edge
 from tests.bedrock import Bedrock
 from tests.environment import configured
 from tests.events import Context
@@ -82,19 +81,10 @@ def answer(question: dict[str, Any]) -> None:
     app.answer_question(question, Context())
 
 
-@pytest.fixture(scope="session")
-def bedrock_server() -> Iterator[Bedrock]:
-    """The one Bedrock of this run."""
-    with bedrock_edge.running() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
-def assistant_environment(
-    environment: dict[str, str], bedrock_server: Bedrock, listeners_server: Listeners
-) -> Iterator[dict[str, str]]:
+def assistant_environment(environment: dict[str, str], listeners_server: Listeners) -> Iterator[dict[str, str]]:
     """An execution environment with a model and sockets; every piece of text is a frame of its own."""
-    variables = environment | bedrock_server.settings | listeners_server.settings
+    variables = environment | listeners_server.settings
     with configured(**variables), pytest.MonkeyPatch.context() as hasty:
         hasty.setattr(deltas, "APART_MILLISECONDS", 0)
         yield variables

@@ -55,6 +55,8 @@ EXPECTED = {
     "GET /me/activity": _SIGNED_IN,
     "GET /admin/activity": _ADMINS,
     "POST /realtime/tickets": _SIGNED_IN,
+    "POST /assistant/messages": _SIGNED_IN,
+    "GET /assistant/conversations/{conversation_id}": "401 404 200 404 404 404 404 404 401 401 401 401",
     "GET /admin/queues": "401 403 403 200 200 403 403 403 401 401 401 401",
     "GET /admin/dead-letters/{queue}": _ADMINS,
     "POST /admin/dead-letters/{queue}/redrive": _ADMINS,
