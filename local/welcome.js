@@ -38,6 +38,7 @@ class Visit {
     this.conversation = undefined;
     this.answer = null; // the Answer under way
     this.socket = null;
+    this.stored = Promise.resolve(); // when the last change of a preference was
     this.isOver = false;
   }
 
@@ -116,6 +117,7 @@ async function becomeSomebody(button) {
   byId("who").textContent = `You are ${button.textContent} (${visit.email}).`;
   for (const list of ["events", "talk", "figure"]) byId(list).replaceChildren();
   for (const part of document.querySelectorAll("[data-for-people]")) part.disabled = false;
+  tellConnection(visit, "off", "connecting");
   stayConnected(visit);
   await Promise.all([readPreferences(visit), readOwnProducts(visit)]);
 }
@@ -128,7 +130,7 @@ async function search(cursor) {
   if (cursor) query.set("cursor", cursor);
   const { items, next_cursor } = await send("GET", `/api/products?${query}`);
   if (!cursor) byId("products").replaceChildren();
-  byId("products").append(...items.map(card));
+  byId("products").append(...items.filter(({ id }) => !byId(`product-${id}`)).map(card));
   byId("found").textContent = byId("products").children.length ? "" : "Nothing is like that.";
   byId("more").hidden = !next_cursor;
   byId("more").onclick = handler(() => search(next_cursor));
@@ -169,13 +171,14 @@ async function order(product) {
 /** Keeps `visit` connected, with a new ticket and a longer pause after each failure, until it is over. */
 async function stayConnected(visit) {
   for (let wait = FIRST_PAUSE; !visit.isOver; wait = Math.min(2 * wait, LONGEST_PAUSE)) {
+    let reason = "the connection ended";
     try {
       const { url } = await visit.api("POST", "/realtime/tickets");
       if (!visit.isOver && (await connection(visit, url))) wait = FIRST_PAUSE;
     } catch (error) {
-      if (!visit.isOver) complain(error);
+      reason = error.message;
     }
-    if (!visit.isOver) tellConnection(visit, "away", "no live events; connecting again");
+    tellConnection(visit, "away", `no live events (${reason}), connecting again`);
     await pause(wait * (0.5 + Math.random()));
   }
 }
@@ -219,13 +222,7 @@ function tellConnection(visit, state, words) {
 function receive(visit, frame) {
   if (frame.type.startsWith("order.")) showEvent(frame);
   else if (frame.type.startsWith("assistant.")) visit.answer?.receive(frame);
-  else if (frame.type === "error") refuse(visit, frame.problem);
-}
-
-function refuse(visit, problem) {
-  const error = new Problem(problem.status, problem);
-  if (visit.answer) visit.answer.end(error.message);
-  else complain(error);
+  else if (frame.type === "error") visit.answer?.end(new Problem(frame.problem.status, frame.problem).message);
 }
 
 /** Fills in what happened while nobody was connected. */
@@ -323,17 +320,17 @@ async function readOwnProducts(visit) {
   byId("uploaded").textContent = options.length ? "JPEG, PNG or WebP, 10 MiB at most." : "You sell nothing.";
 }
 
-async function upload() {
+async function upload(visit) {
   const [file] = byId("file").files;
   const body = { product_id: byId("own-product").value, content_type: file.type, bytes: file.size };
   const tell = (words) => (byId("uploaded").textContent = words);
   byId("upload-button").disabled = true;
   tell("Sending the picture …");
   try {
-    const form = await me.once("/uploads", body);
+    const form = await visit.once("/uploads", body);
     await sendFile(form, file);
     tell("Sent. It is checked and made anew …");
-    await tellOutcome(await outcome(me, form.id), tell);
+    await tellOutcome(visit, await outcome(visit, form.id), tell);
   } catch (error) {
     tell("Not published.");
     throw error;
@@ -375,10 +372,10 @@ async function outcome(visit, id) {
   throw new Problem(504, { detail: "The picture is still being checked; look again later." });
 }
 
-async function tellOutcome({ status, reason, product_id, thumbnail_url, width, height }, tell) {
+async function tellOutcome(visit, { status, reason, product_id, thumbnail_url, width, height }, tell) {
   if (status === "refused") return tell(`Refused: ${reason}`);
   tell(`Published, ${width} by ${height} pixels.`);
-  const product = await me.api("GET", `/products/${product_id}`);
+  const product = await visit.api("GET", `/products/${product_id}`);
   byId("figure").replaceChildren(
     element("img", { src: thumbnail_url, alt: product.name }), element("figcaption", {}, product.name));
   show(product);
@@ -398,8 +395,13 @@ function showPreferences(visit, { notifications, etag }) {
   }
 }
 
-async function storePreference({ name, checked }) {
-  const visit = me;
+/** Stores one preference after the other: each change needs the version that the last one made. */
+function storePreference(visit, { name, checked }) {
+  visit.stored = visit.stored.catch(() => {}).then(() => changePreference(visit, name, checked));
+  return visit.stored;
+}
+
+async function changePreference(visit, name, checked) {
   const change = { body: { notifications: { [name]: checked } }, headers: { "If-Match": visit.etag } };
   byId("stored").textContent = "";
   try {
@@ -419,6 +421,6 @@ byId("people").addEventListener("click", (event) => {
 byId("search").addEventListener("submit", handler(() => search()));
 byId("ask").addEventListener("submit", handler(ask));
 byId("stop").addEventListener("click", handler(() => me.socket.send(JSON.stringify({ action: "stop" }))));
-byId("upload").addEventListener("submit", handler(upload));
-byId("notifications").addEventListener("change", handler(({ target }) => storePreference(target)));
+byId("upload").addEventListener("submit", handler(() => upload(me)));
+byId("notifications").addEventListener("change", handler(({ target }) => storePreference(me, target)));
 search().catch(complain);

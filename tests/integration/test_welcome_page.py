@@ -120,17 +120,20 @@ def test_file_that_is_no_picture_is_refused_with_its_reason(visit: Visit, tmp_pa
 
 def test_preferences_are_stored(visit: Visit, stack: Stack) -> None:
     visit.sign_in("Mo Moderator")
-    push = visit.page.get_by_label("Push notifications")
-    wanted = not push.is_checked()
+    email, push = (visit.page.get_by_label(name) for name in ("E-mail about", "Push notifications"))
+    expect(email).to_be_checked()
 
-    push.set_checked(wanted)
+    visit.page.evaluate("document.querySelectorAll('#notifications input').forEach(box => box.click())")
 
     expect(visit.page.locator("#stored")).to_have_text("Stored.")
     profile = stack.http.get("/me", headers=stack.bearer("moderator@example.com")).json()
-    assert profile["notifications"]["push"] is wanted
+    assert profile["notifications"] == {"email": False, "push": False}
     visit.page.reload()
     visit.sign_in("Mo Moderator")
-    expect(push).to_be_checked(checked=wanted)
+    for box in (email, push):
+        expect(box).not_to_be_checked()
+        box.check()
+        expect(visit.page.locator("#stored")).to_have_text("Stored.")
 
 
 def test_visitor_is_told_to_sign_in_first(visit: Visit) -> None:
