@@ -24,7 +24,8 @@ _THROTTLING = {
 
 
 # Links and forms that browsers use must lead to the bucket's own region: a redirect from the global address loses them.
-_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}}
+_REGIONAL = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"signature_version": "s3v4", "s3": _REGIONAL}}
 
 
 @cache
