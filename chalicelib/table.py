@@ -119,7 +119,7 @@ def query(pk: str, sk: str, **more: Any) -> list[Item]:
     )
 
 
-def newest(pk: str, lowest: str, limit: int, before: str | None = None) -> list[Item]:
+def newest(pk: str, lowest: str, limit: int, before: str | None = None, **more: Any) -> list[Item]:
     """The items of the partition from the sort key `lowest` on, the last first, in one call.
 
     At most `limit`, and only those before the sort key `before`.
@@ -129,7 +129,7 @@ def newest(pk: str, lowest: str, limit: int, before: str | None = None) -> list[
         "ExpressionAttributeValues": _attributes({":pk": pk, ":lowest": lowest}),
     }
     start = {} if before is None else {"ExclusiveStartKey": _key((pk, before))}
-    answer = _called("query", ScanIndexForward=False, Limit=limit, **conditions, **start)
+    answer = _called("query", ScanIndexForward=False, Limit=limit, **conditions, **start, **more)
     return [_item(found) for found in answer["Items"]]
 
 

@@ -28,7 +28,7 @@ class Message:
 def messages(person_id: UUID, conversation_id: UUID, limit: int) -> list[Message]:
     """The newest `limit` messages in their order. Raises `ConversationNotFound`."""
     prefix = _prefix(conversation_id)
-    found = table.newest(table.person(person_id), prefix, limit, before=f"{prefix}~")
+    found = table.newest(table.person(person_id), prefix, limit, before=f"{prefix}~", ConsistentRead=True)
     kept = [item for item in reversed(found) if item["expires_at"] > time.time()]
     if not kept:
         raise ConversationNotFound("There is no such conversation.")
