@@ -19,7 +19,10 @@ from tests.integration.waiting import until
 from tests.stack import Stack
 
 MAIL_EVENTS = f"arn:aws:sns:eu-central-1:000000000000:{PREFIX}mail-events"
-HOPS = ("api_handler", "fulfil_orders", "rank_bestsellers", "send_emails", "send_pushes")
+HOPS = (
+    "api_handler", "fulfil_orders", "record_activity", "push_activity", "rank_bestsellers", "send_emails",
+    "send_pushes",
+)  # fmt: skip
 
 
 def test_confirmed_order_is_told_to_everybody_it_concerns(stack: Stack, api: Api) -> None:

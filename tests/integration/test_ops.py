@@ -112,6 +112,9 @@ def test_an_order_is_traced_through_every_hop(ops: Command, answer: httpx.Respon
     assert found["missing"] == [], hops
     assert [hop for hop in hops if hop in WAY] == WAY
     assert ("send_pushes", "consumer", "order.confirmed done") in hops  # to nobody: there are no devices
+    for kind in ("order.placed", "order.confirmed"):
+        assert ("record_activity", "activity", f"{kind} recorded") in hops
+        assert ("push_activity", "sockets", f"{kind} sent to 0 open sockets") in hops
     assert [hop["after"] for hop in found["hops"]] == sorted(hop["after"] for hop in found["hops"])
     assert found["hops"][0]["after"] == 0
 

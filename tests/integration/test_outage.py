@@ -99,6 +99,7 @@ def test_every_acknowledged_order_exists_once_is_confirmed_and_was_told_of_once(
     assert counts(stack, ORDERS_OF, bought) == {("confirmed", 2): ORDERS}
     assert counts(stack, EVENTS_OF, bought) == {
         ("order.placed", "orders.fifo", True): ORDERS,
+        ("order.placed", "order-events", True): ORDERS,
         ("order.confirmed", "order-events", True): ORDERS,
         ("order.confirmed", "bus", True): ORDERS,
     }
@@ -134,5 +135,5 @@ def counts(stack: Stack, query: str, buying: Buying) -> dict[tuple[Any, ...], in
 def is_settled(stack: Stack, buying: Buying) -> bool:
     """Whether nothing is left to be done: every event is sent, and every notification has ended."""
     events, told = counts(stack, EVENTS_OF, buying), counts(stack, NOTIFICATIONS_OF, buying)
-    is_sent = sum(events.values()) == 3 * ORDERS and all(is_published for *_, is_published in events)
+    is_sent = sum(events.values()) == 4 * ORDERS and all(is_published for *_, is_published in events)
     return is_sent and sum(told.values()) == 2 * ORDERS and not {state for _, state in told} & {"pending", "sending"}
