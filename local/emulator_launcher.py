@@ -170,12 +170,12 @@ def mend_bucket_events() -> None:
         fire(*of_object, version_id=version_id, **more)
         version.reset(token)
 
-    def dispatch_with_version(event: dict[str, Any]) -> Any:
+    def dispatch_with_version(event: dict[str, Any], *view: Any) -> Any:
         if event["Source"] == "aws.s3" and version.get():
             detail = json.loads(event["Detail"])
             detail["object"]["version-id"] = version.get()
             event["Detail"] = json.dumps(detail)
-        return dispatch(event)
+        return dispatch(event, *view)
 
     s3._fire_s3_event, eventbridge._dispatch_event = fire_of_version, dispatch_with_version
 
