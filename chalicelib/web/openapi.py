@@ -153,7 +153,7 @@ def _problem_statuses(endpoint: Endpoint) -> list[int]:
         statuses.add(401)
     if endpoint.audience in {Audience.SIGNED_IN, Audience.ADMINS}:
         statuses.add(403)
-    if "{" in endpoint.path:
+    if "{" in endpoint.path or _names_something(endpoint.body):
         statuses.add(404)
     if endpoint.query is not None:
         statuses.add(422)
@@ -164,6 +164,11 @@ def _problem_statuses(endpoint: Endpoint) -> list[int]:
     if endpoint.conditional:
         statuses |= {400, 412, 428}
     return sorted(statuses)
+
+
+def _names_something(body: type[Schema] | None) -> bool:
+    """Whether a body has the id of something that may not be there."""
+    return body is not None and any(isinstance(field, fields.UUID) for field in body().fields.values())
 
 
 def _content(schema: type[Schema], *, problem: bool = False) -> dict[str, Any]:
