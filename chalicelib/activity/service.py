@@ -36,5 +36,6 @@ def of_email(caller: Caller, email: str, limit: int) -> dict[str, Any]:
 
 def _of(person_id: UUID, limit: int, summary: Summary) -> dict[str, Any]:
     """The person's activity; `summary` is asked where none has been recorded yet."""
-    found = items.activity(table.newest(table.person(person_id), items.FEED, limit + 1), limit)
+    newest = table.newest(table.person(person_id), items.FEED, limit + 1, ConsistentRead=True)
+    found = items.activity(newest, limit)
     return found if found["profile"] else {**found, "profile": summary()}

@@ -61,9 +61,9 @@ def person_of(connection_id: str) -> UUID | None:
 
 
 def of_person(person_id: UUID | str) -> list[str]:
-    """The ids of the person's connections that should not have ended."""
+    """The ids of the person's connections that should not have ended, those that have only just begun as well."""
     now = time.time()
-    found = table.query(table.person(person_id), _PREFIX)
+    found = table.query(table.person(person_id), _PREFIX, ConsistentRead=True)
     return [item["sk"].removeprefix(_PREFIX) for item in found if item["expires_at"] > now]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from chalicelib import table
+from chalicelib import activity, table, users
+from chalicelib.caller import Caller
 from chalicelib.errors import Unavailable
+from chalicelib.realtime import connections
 from chalicelib.table import ConditionFailed, Put, TransactionRefused
 
 KEPT: list[Any] = [
@@ -137,6 +140,17 @@ def test_the_newest_are_one_call_whatever_is_left(client: Client) -> None:
 
     assert table.newest("a", "feed#", 10) == []
     assert len(client.calls) == 1
+
+
+def test_who_reads_after_connecting_misses_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of what was pushed before they were connected, nor of what is pushed after."""
+    monkeypatch.setattr(users, "profile", lambda _: {})
+    client.outcomes = [{"Items": []}, {"Items": []}]
+
+    activity.of_caller(Caller(uuid4()), 10)
+    connections.of_person(uuid4())
+
+    assert [arguments["ConsistentRead"] for _, arguments in client.calls] == [True, True]
 
 
 def test_an_expiry_is_in_whole_seconds_from_now() -> None:

@@ -465,7 +465,7 @@ def test_who_is_in_the_index_and_not_yet_in_the_table_is_found(
 ) -> None:
     person = a_person()
     app.record_profiles(registration(person), Context())
-    monkeypatch.setattr(table, "newest", lambda *_: [])
+    monkeypatch.setattr(table, "newest", lambda *_, **__: [])
 
     found = api.get("/admin/activity", enrolled("admins"), query={"email": person.email}).json()
 
