@@ -153,7 +153,7 @@ def _problem_statuses(endpoint: Endpoint) -> list[int]:
         statuses.add(401)
     if endpoint.audience in {Audience.SIGNED_IN, Audience.ADMINS}:
         statuses.add(403)
-    if "{" in endpoint.path or _names_something(endpoint.body):
+    if "{" in endpoint.path or _names_something(endpoint):
         statuses.add(404)
     if endpoint.query is not None:
         statuses.add(422)
@@ -166,9 +166,13 @@ def _problem_statuses(endpoint: Endpoint) -> list[int]:
     return sorted(statuses)
 
 
-def _names_something(body: type[Schema] | None) -> bool:
-    """Whether a body has the id of something that may not be there."""
-    return body is not None and any(isinstance(field, fields.UUID) for field in body().fields.values())
+def _names_something(endpoint: Endpoint) -> bool:
+    """Whether a body has the id of something that may not be there, or a query must say which thing it is about."""
+    body = {} if endpoint.body is None else endpoint.body().fields
+    query = {} if endpoint.query is None else endpoint.query().fields
+    return any(isinstance(field, fields.UUID) for field in body.values()) or any(
+        field.required for field in query.values()
+    )
 
 
 def _content(schema: type[Schema], *, problem: bool = False) -> dict[str, Any]:
