@@ -7,10 +7,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+import pytest
+
 from local.home import CHECKOUT
 from tests.stack import Stack
 
 END_OF_LINE = "--- end of the output ---"
+PATIENCE = 400  # seconds
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Step:
         return [shown for shown, pattern in patterns.items() if not any(re.fullmatch(pattern, line) for line in lines)]
 
 
+@pytest.mark.timeout(PATIENCE + 60)
 def test_every_line_of_the_tour_answers_as_the_readme_shows(stack: Stack) -> None:
     steps = tour((CHECKOUT / "README.md").read_text())
     outputs = run([as_for_the_test(step.command, stack) for step in steps])
@@ -62,12 +66,15 @@ def tour(readme: str) -> list[Step]:
 
 def as_for_the_test(command: str, stack: Stack) -> str:
     """`command` with the addresses and the home of this test's system, and patience for a busy machine."""
+    python = f"'{sys.executable}'"
     mine = {
         "http://localhost:8000": stack.url,
         "http://127.0.0.1:4566": stack.emulator,
-        ".venv/bin/python -m local": f"'{sys.executable}' -m local --home '{stack._home.folder}'",
+        ".venv/bin/python": python,
+        f"{python} -m local": f"{python} -m local --home '{stack._home.folder}'",
+        f"{python} -m ops": f"{python} -m ops --home '{stack._home.folder}'",
         "--wait 10": "--wait 90",
-        ".venv/bin/python -m ops": f"'{sys.executable}' -m ops --home '{stack._home.folder}'",
+        "sleep 5)": "sleep 15)",
     }
     for theirs, ours in mine.items():
         command = command.replace(theirs, ours)
@@ -83,7 +90,7 @@ def run(commands: list[str]) -> list[str]:
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=PATIENCE,
         check=True,
     )
     return shell.stdout.split(END_OF_LINE)[:-1]
