@@ -37,6 +37,7 @@ class Visit {
     this.etag = null; // of the profile as it was last seen
     this.conversation = undefined;
     this.answer = null; // the Answer under way
+    this.ended = new Set(); // the ids of those that have ended: a last frame may come twice
     this.socket = null;
     this.stored = Promise.resolve(); // when the last change of a preference was
     this.isOver = false;
@@ -255,8 +256,8 @@ class Answer {
   }
 
   receive(frame) {
-    this.id ??= frame.answer_id;
-    if (frame.answer_id !== this.id) return;
+    if (this.visit.ended.has(frame.answer_id)) return;
+    this.id = frame.answer_id;
     if (frame.type === "assistant.delta") this.add(frame);
     else if (frame.type === "assistant.done") this.finish(frame);
     else this.end(frame.detail);
@@ -281,6 +282,7 @@ class Answer {
 
   end(words) {
     this.visit.answer = null;
+    this.visit.ended.add(this.id);
     this.item.ariaBusy = "false";
     this.item.append(element("small", {}, words));
     allowQuestions();

@@ -136,6 +136,12 @@ def test_preferences_are_stored(visit: Visit, stack: Stack) -> None:
         expect(visit.page.locator("#stored")).to_have_text("Stored.")
 
 
+def test_emails_lead_to_the_preferences(visit: Visit, stack: Stack) -> None:
+    visit.page.goto(stack.stacks.parameter("mail/preferences-url"))
+
+    expect(visit.page.locator("#preferences")).to_be_in_viewport()
+
+
 def test_visitor_is_told_to_sign_in_first(visit: Visit) -> None:
     visit.search("candles")
 
@@ -163,23 +169,27 @@ def test_lost_connection_is_replaced_with_a_new_ticket(visit: Visit, stack: Stac
     assert len({urlsplit(socket).query for socket in visit.sockets}) == 2
 
 
-def test_what_the_model_says_is_text(browser: Browser, stack: Stack) -> None:
+def test_what_the_model_says_is_text_and_no_frame_counts_twice(browser: Browser, stack: Stack) -> None:
     markup = "<img src=x onerror=alert(1)><b>bold</b>"
+    answers = [
+        [a_delta("1", 1, markup), a_delta("1", 1, markup), a_delta("1", 2, markup), an_end("1")],
+        [an_end("1"), a_delta("2", 1, "Another one."), an_end("2")],
+    ]
 
     def reply(socket: WebSocketRoute, message: str | bytes) -> None:
         if json.loads(message)["action"] == "ask":
-            for number in (1, 1, 2):
-                socket.send(json.dumps(a_delta(number, markup)))
-            socket.send(json.dumps({**a_delta(3, ""), "type": "assistant.failed", "detail": "<i>That was all.</i>"}))
+            for frame in answers.pop(0):
+                socket.send(json.dumps(frame))
 
     with visiting(browser, stack, lambda socket: socket.on_message(lambda message: reply(socket, message))) as visit:
         visit.sign_in("Bea Buyer")
-        visit.ask("<b>Who?</b>")
+        for number, text in enumerate((markup * 2, "Another one.")):
+            visit.ask("<b>Who?</b>")
+            answer = visit.page.locator("#talk .answer").nth(number)
+            expect(answer).to_have_attribute("aria-busy", "false")
+            assert answer.locator("p").inner_text() == text
+            assert answer.locator("small").inner_text() == "<i>That was all.</i>"
 
-        answer = visit.page.locator("#talk .answer")
-        expect(answer).to_have_attribute("aria-busy", "false")
-        assert answer.locator("p").inner_text() == markup * 2
-        assert answer.locator("small").inner_text() == "<i>That was all.</i>"
         assert visit.page.locator("#talk").locator("img, b, i").count() == 0
         assert visit.errors == []
 
@@ -253,8 +263,13 @@ def a_file(folder: Path, content: bytes) -> Path:
     return path
 
 
-def a_delta(number: int, text: str) -> dict[str, Any]:
-    return {"type": "assistant.delta", "answer_id": "1", "sequence": number, "text": text}
+def a_delta(answer_id: str, number: int, text: str) -> dict[str, Any]:
+    return {"type": "assistant.delta", "answer_id": answer_id, "sequence": number, "text": text}
+
+
+def an_end(answer_id: str) -> dict[str, Any]:
+    detail = "<i>That was all.</i>"
+    return {"type": "assistant.failed", "answer_id": answer_id, "sequence": 9, "reason": "x", "detail": detail}
 
 
 def an_event(kind: str, event_id: str = "0") -> dict[str, Any]:
