@@ -63,7 +63,7 @@ class Stacks:
         parameters = {
             "Stage": LAPTOP,
             "JwksBaseUrl": aws.endpoint(self._settings),
-            "PreferencesUrl": f"{self._origin}/",
+            "PreferencesUrl": f"{self._origin}/#preferences",
             "UploadOrigins": f"{self._origin},{_allowed_origins()}",
             "AssistantEmbeddingModelId": self._settings.embedding_model_id or "none",
             **{name: self._push_application(platform) for name, platform in PUSH_APPLICATIONS.items()},
