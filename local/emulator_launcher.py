@@ -69,7 +69,7 @@ def mend_batches() -> None:
 
 
 def mend_resources() -> None:
-    """Ask policies for what a push or an e-mail is sent with, where the emulator asks for everything (`*`)."""
+    """Ask policies for what a push or an e-mail is sent with, or for the stream, not for everything (`*`)."""
     resource_of = iam_actions.extract_resource_arn
 
     def resource_named(*request: Any) -> str:
@@ -81,6 +81,8 @@ def mend_resources() -> None:
         if service == "ses" and path.endswith("/outbound-emails"):
             _, sender = parseaddr(json.loads(body).get("FromEmailAddress", ""))
             named = f"arn:aws:ses:{region}:{account}:identity/{sender}"
+        if service == "dynamodbstreams":
+            named = json.loads(body).get("StreamArn", "")
         return named or str(resource_of(*request))
 
     iam_actions.extract_resource_arn = resource_named

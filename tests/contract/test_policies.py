@@ -56,10 +56,7 @@ MAY = {
     "rank_bestsellers": {"sqs:SendMessage"},
     "record_bounces": READ_DATABASE_SECRET | {"sqs:SendMessage"},
     "publish_upload": READ_DATABASE_SECRET
-    | {
-        *("s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"),
-        "sqs:SendMessage",
-    },
+    | {"s3:GetObjectVersion", "s3:DeleteObjectVersion", "s3:PutObject", "sqs:SendMessage"},
     "record_activity": {"dynamodb:PutItem", "sqs:SendMessage"},
     "record_profiles": {"dynamodb:PutItem", "sqs:SendMessage"},
     "push_activity": READ_STREAM | {"dynamodb:Query", "dynamodb:DeleteItem", TALK, "sqs:SendMessage"},
@@ -72,7 +69,7 @@ MAY = {
     "answer_question": READ_DATABASE_SECRET
     | {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
-        *("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:ApplyGuardrail"),
+        *("bedrock:InvokeModelWithResponseStream", "bedrock:ApplyGuardrail", "bedrock:InvokeModel"),
         *(TALK, "sqs:SendMessage"),
     },
     "index_products": READ_DATABASE_SECRET | {"bedrock:InvokeModel"},

@@ -44,7 +44,7 @@ FROZEN = (
         "API Gateway names a connection when it is opened; API, stage and what is done to it are named",
     ),
     Wildcard(
-        frozenset({"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}),
+        frozenset({"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObjectVersion"}),
         r"arn:\S+:s3:::marketplace-\w+-media-\$\{AWS::AccountId\}/(incoming|media|originals)/\*",
         "objects are named after uploads; bucket and folder are named",
     ),

@@ -28,6 +28,12 @@ UNENFORCED = {
         "KeepFailedEvents",
         "sqs:SendMessage",
     ): "The emulator keeps what was given up on without asking the function's role.",
+    **{
+        ("ReadStream", f"dynamodb:{action}"): "The emulator reads a stream for a function without asking its role."
+        for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    },
+    ("ApplyGuardrail", "bedrock:ApplyGuardrail"): "The laptop has no guardrail.",
+    ("EmbedTexts", "bedrock:InvokeModel"): "The laptop has no embedding model.",
 }
 """Grants, by the `Sid` of their statement and their action, whose absence the emulator does not notice, and why.
 
