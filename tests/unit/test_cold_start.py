@@ -143,6 +143,12 @@ def test_importing_the_application_loads_nothing_heavy() -> None:
     assert _loaded_by("import app") == set()
 
 
+def test_what_the_api_does_with_uploads_loads_no_image_library() -> None:
+    used = "from chalicelib import uploads; uploads.start, uploads.read, uploads.original"
+
+    assert _loaded_by(f"import app; {used}", AWS_LAMBDA_FUNCTION_NAME="marketplace-dev-api_handler") == DATABASE
+
+
 def test_the_check_itself_notices_a_heavy_import() -> None:
     assert _loaded_by("import app, chalicelib.database; chalicelib.database.read") >= {"sqlalchemy", "pg8000"}
 

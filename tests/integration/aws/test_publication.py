@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ from chalicelib import database, uploads
 from chalicelib.errors import Unavailable
 from chalicelib.uploads import bucket as media_bucket
 from chalicelib.uploads import images
-from tests.environment import configured
+from tests.environment import ALWAYS, configured, run_python
 from tests.gateway import HttpApi
 from tests.log_lines import LogLines
 from tests.people import Person
@@ -216,6 +217,25 @@ def test_the_same_event_many_times_at_once_publishes_once(
 
     assert_published(bucket, product, upload, JPEG)
     assert version(services, product) == before + 1
+
+
+def test_publishing_loads_what_it_needs_and_nothing_else(
+    bucket: Bucket, upload: UUID, environment: dict[str, str], services: Services
+) -> None:
+    event = bucket.arrive(upload, JPEG)
+    publishing = f"""
+import app, json, sys
+from tests.events import Context
+app.publish_upload({event!r}, Context())
+print(json.dumps(list(sys.modules)))
+"""
+
+    printed = run_python(publishing, **ALWAYS | environment | {"MEDIA_BUCKET": BUCKET})
+
+    loaded = set(json.loads(printed.splitlines()[-1]))
+    assert row(services, upload)[0] == "published"
+    assert {"PIL", "boto3", "redis", "sqlalchemy"} <= loaded
+    assert not {"alembic", "apispec", "aws_xray_sdk", "jinja2", "jwt"} & loaded
 
 
 def _failing_once(original: Any) -> Any:
