@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 VARIABLE = "CHROMIUM"
 NAMES = (
@@ -40,13 +40,20 @@ def executable(say: Callable[[str], None]) -> str:
 
 @contextmanager
 def opened(path: str) -> Iterator[Browser]:
-    """A running Chromium without a window."""
-    # Chromium's sandbox does not work for root; what the tests open are pages of this project.
-    options = [*_OPTIONS, "--no-sandbox"] if os.geteuid() == 0 else _OPTIONS
+    """A running Chromium without a window. Raises NoBrowser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=options)
+        browser = _launched(playwright, path)
         yield browser
         browser.close()
+
+
+def _launched(playwright: Playwright, path: str) -> Browser:
+    # Chromium's sandbox does not work for root; what the tests open are pages of this project.
+    options = [*_OPTIONS, "--no-sandbox"] if os.geteuid() == 0 else _OPTIONS
+    try:
+        return playwright.chromium.launch(executable_path=path, args=options)
+    except Error as error:
+        raise NoBrowser(f"{path} does not start: {error}\n{_ADVICE}") from None
 
 
 def _found() -> str | None:
@@ -57,14 +64,15 @@ def _installed(say: Callable[[str], None]) -> str:
     """Debian's Chromium, where this process may install packages."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise NoBrowser(f"The browser tests need Chromium, and there is none. {_ADVICE}")
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-        _apt_get(arguments, say)
-    return _required(_found(), "apt-get installed Chromium, but not into PATH.")
+    _apt_get(["update"], say)  # the packages may be there although some source of them is not
+    last_words = _apt_get(["install", "--yes", "--no-install-recommends", "chromium"], say)
+    return _required(_found(), f"The browser tests need Chromium, and apt-get did not install it ({last_words}).")
 
 
-def _apt_get(arguments: list[str], say: Callable[[str], None]) -> None:
+def _apt_get(arguments: list[str], say: Callable[[str], None]) -> str:
+    """Runs apt-get to its end and returns its last words."""
     process = subprocess.Popen(
-        ["apt-get", "--quiet", *arguments],
+        ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=300", *arguments],
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -76,9 +84,7 @@ def _apt_get(arguments: list[str], say: Callable[[str], None]) -> None:
     except subprocess.TimeoutExpired:
         say(f"Chromium is missing and is being installed (apt-get {arguments[0]}); that takes a minute or two ...")
         output, _ = process.communicate()
-    if process.returncode != 0:
-        last = (output.strip().splitlines() or ["no output"])[-1]
-        raise NoBrowser(f"The browser tests need Chromium, and apt-get cannot install it ({last}). {_ADVICE}")
+    return (output.strip().splitlines() or ["it said nothing"])[-1]
 
 
 def _required(path: str | None, otherwise: str) -> str:

@@ -30,11 +30,10 @@ pytestmark = pytest.mark.timeout(600)  # a browser that is missing is installed 
 def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
     """One Chromium for all tests."""
     try:
-        path = chromium.executable(lambda text: say(pytestconfig, text))
+        with chromium.opened(chromium.executable(lambda text: say(pytestconfig, text))) as running:
+            yield running
     except chromium.NoBrowser as missing:
         pytest.fail(str(missing), pytrace=False)
-    with chromium.opened(path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_missing_browser_is_installed_for_root_and_that_is_told(path: Path, monk
 def test_installation_that_fails_says_why_and_what_to_do(path: Path) -> None:
     program(path, "apt-get", 'echo "E: no network"; exit 100')
 
-    with pytest.raises(NoBrowser, match=r"apt-get cannot install it \(E: no network\)\. Install one"):
+    with pytest.raises(NoBrowser, match=r"apt-get did not install it \(E: no network\)\. Install one"):
         executable(never)
 
 
@@ -78,3 +78,10 @@ def test_nobody_but_root_installs_anything(path: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(NoBrowser, match=r"there is none\. Install one \(on Debian: apt-get install chromium\)"):
         executable(never)
+
+
+def test_browser_that_does_not_start_is_told(path: Path) -> None:
+    stub = program(path, "chromium", "echo this is but a stub >&2; exit 1")
+
+    with pytest.raises(NoBrowser, match=r"(?s)chromium does not start: .*this is but a stub.*Install one"):
+        browser.opened(stub).__enter__()
