@@ -117,6 +117,7 @@ async function becomeSomebody(button) {
   for (const other of byId("people").children) other.setAttribute("aria-pressed", other === button);
   byId("who").textContent = `You are ${button.textContent} (${visit.email}).`;
   for (const list of ["events", "talk", "figure"]) byId(list).replaceChildren();
+  byId("ordered").textContent = "Order something: its events arrive here by themselves.";
   for (const part of document.querySelectorAll("[data-for-people]")) part.disabled = false;
   tellConnection(visit, "off", "connecting");
   stayConnected(visit);
