@@ -1,0 +1,67 @@
+"""What every stack that is written by hand keeps, whichever it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.build import PROJECT
+from tests.contract.deployed import deployed
+from tests.contract.lint import lint
+from tests.contract.wildcards import unexpected_wildcards
+
+STACKS = sorted((PROJECT / "infra" / "stacks").glob("*.yaml"))
+# Wildcards in roles that stacks define themselves, beside those that any role may have, each with its reason.
+FROZEN = {
+    r"GatewayLogRole: \* on arn:\S+:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs": (
+        "AWS's own policy for a setting of the account"
+    ),
+    r"NetworkSettingsRole: logs:CreateLogStream logs:PutLogEvents on \S+-network-settings:log-stream:\*": (
+        "Lambda names a stream when an execution environment starts; the group is the function's own"
+    ),
+    r"NetworkSettingsRole: ec2:DescribeManagedPrefixLists on \*": "the action has no resource type",
+    r"FlowLogsRole: logs:CreateLogStream logs:DescribeLogStreams logs:PutLogEvents on \S+/flow-logs:log-stream:\*": (
+        "VPC names a stream for each network interface; the group is named"
+    ),
+    r"FlowLogsRole: logs:DescribeLogGroups on arn:\S+:log-group:\*": "the action looks through all groups",
+}
+
+
+def beyond_the_list(template: dict[str, Any]) -> list[str]:
+    """Every wildcard in a role of `template` that is neither on the list of all roles nor on that of the stacks."""
+    return [
+        found for found in unexpected_wildcards(template) if not any(re.fullmatch(known, found) for known in FROZEN)
+    ]
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_the_stack_is_clean_to_cfn_lint(path: Path) -> None:
+    assert lint(path) == []
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_no_role_has_a_wildcard_outside_the_frozen_list(path: Path) -> None:
+    assert beyond_the_list(deployed(path, Stage="prod")) == []
+
+
+def test_a_wildcard_in_a_role_is_noticed() -> None:
+    template = deployed(PROJECT / "infra" / "stacks" / "network.yaml", Stage="prod")
+    (policy,) = template["Resources"]["NetworkSettingsRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"][0]["Resource"] = "*"
+    assert beyond_the_list(template) == [
+        "NetworkSettingsRole: ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress on *"
+    ]
+
+
+@pytest.mark.parametrize("known", FROZEN)
+def test_every_wildcard_on_the_list_is_in_use(known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(FROZEN, known)
+    assert any(beyond_the_list(deployed(path, Stage="prod")) for path in STACKS)
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_the_stack_says_what_it_holds(path: Path) -> None:
+    assert deployed(path, Stage="prod")["Description"].startswith("marketplace: ")
