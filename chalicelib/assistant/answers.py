@@ -131,6 +131,7 @@ class _Speech:
 
     def finish(self, conversation_id: UUID, answered: Answer) -> None:
         """Says that the answer is whole, or was stopped."""
+        logger.info("question answered", extra={"frames": self._deltas.sequence, **asdict(answered.usage)})
         self._end(
             {
                 "type": "assistant.done",

@@ -14,6 +14,7 @@ from chalicelib.assistant.model import MAX_TOKENS, Heard, Say, Speak, request_of
 from chalicelib.assistant.reading import LookUp
 from chalicelib.assistant.usage import Usage, estimated
 from chalicelib.caller import Caller
+from chalicelib.observability import count
 
 TOOL_ROUNDS = 4
 PARAGRAPH = "\n\n"
@@ -93,6 +94,7 @@ class Dialogue:
             used = heard.usage(request)
             self._usage += used
             budget.settle(reservation, used.total)
+            count("ModelTokens", used.total)
         return heard
 
     def _saying(self, say: Say) -> Say:

@@ -20,7 +20,7 @@ from chalicelib.database import connection
 from chalicelib.products.models import Product, product_from_row, products
 from chalicelib.products.repository import COLUMNS, visible_to
 
-# The question's words as PostgreSQL's full text knows them, the first 32: any of them (`query`), and those that are
+# The question's words as PostgreSQL's full text knows them, the first 16: any of them (`query`), and those that are
 # long enough to be recognised with a typing error (`words`).
 _ASKED = text("""
     SELECT
@@ -29,7 +29,7 @@ _ASKED = text("""
         ) AS query,
         coalesce(array_agg(lexeme) FILTER (WHERE length(lexeme) >= 4), '{}') AS words
     FROM (
-        SELECT lexeme FROM unnest(to_tsvector('english', :question)) ORDER BY positions[1] LIMIT 32
+        SELECT lexeme FROM unnest(to_tsvector('english', :question)) ORDER BY positions[1] LIMIT 16
     ) AS terms
 """).columns(query=TSQUERY, words=ARRAY(Text))
 

@@ -14,11 +14,13 @@ from chalicelib.assistant import budget
 from chalicelib.assistant.budget import BudgetSpent
 from chalicelib.assistant.failures import AnswerUnderWay
 from chalicelib.errors import Unavailable
+from chalicelib.observability import correlated
 from tests.bedrock import THROTTLED, TOLD, Bedrock, Script
 from tests.environment import configured
 from tests.gateway import Answer, HttpApi
 from tests.integration.assistant.conftest import Conversing, answer
 from tests.listeners import Listeners
+from tests.log_lines import LogLines
 from tests.orders import confirmed
 from tests.people import Person, enrolled
 from tests.products import listed
@@ -180,6 +182,17 @@ def test_stop_stops_the_model_and_keeps_what_was_said(
     assert person.spent == sum(end["usage"].values())
     kept = api.get(f"/assistant/conversations/{end['conversation_id']}", person.person).json()
     assert kept["messages"][1]["text"] == person.text
+
+
+def test_an_answer_belongs_to_the_request_that_asked(bedrock: Bedrock, person: Conversing, logs: LogLines) -> None:
+    with correlated("request-of-a-client"):
+        question = person.ask()
+
+    answer(question)
+
+    (told,) = [line for line in logs.records if line["message"] == "question answered"]
+    assert told["correlation_id"] == "request-of-a-client"
+    assert told["output_tokens"] == TOLD["outputTokens"]
 
 
 def test_stop_without_an_answer_does_nothing(bedrock: Bedrock, person: Conversing) -> None:
