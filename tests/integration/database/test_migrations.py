@@ -37,6 +37,21 @@ def test_an_empty_database_gets_every_table(empty: Login) -> None:
     assert {"alembic_version", "audit_log", "idempotency_keys", "products", "users"} <= _tables(empty)
 
 
+def test_where_pgvector_may_not_be_created_there_are_no_meanings(empty: Login) -> None:
+    app.migrate({}, None)
+
+    assert "product_embeddings" not in _tables(empty)
+
+
+def test_where_pgvector_is_there_products_get_meanings(empty: Login, services: Services) -> None:
+    with closing(dataclasses.replace(services.superuser, dbname=empty.dbname).connect()) as superuser:
+        superuser.run("CREATE EXTENSION vector")
+
+    app.migrate({}, None)
+
+    assert "product_embeddings" in _tables(empty)
+
+
 def test_a_database_of_this_release_stays_as_it_is(empty: Login) -> None:
     app.migrate({}, None)
 
