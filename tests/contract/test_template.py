@@ -10,7 +10,7 @@ import pytest
 
 from app import app
 from infra import stages
-from infra.build import refresh
+from infra.build import PROJECT, refresh
 from infra.errors import BuildError
 from tests.contract import template_checks as checks
 from tests.contract.conftest import Built
@@ -169,10 +169,21 @@ def test_the_template_is_clean_to_cfn_lint(built: Callable[[str], Built], stage:
     assert lint(built(stage).folder / "template.json") == []
 
 
-def test_the_template_is_clean_after_the_sam_transform(prod: Built, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", stages.STAGE_NAMES)
+def test_the_template_is_clean_after_the_sam_transform(
+    built: Callable[[str], Built], stage: str, tmp_path: Path
+) -> None:
     translated = tmp_path / "translated.json"
-    translated.write_text(json.dumps(sam_translated(prod.template)))
+    translated.write_text(json.dumps(sam_translated(built(stage).template)))
     assert lint(translated) == []
+
+
+def test_the_templates_are_as_small_as_cloudformation_wants_them(prod: Built) -> None:
+    """One in a bucket may have 1 MB and 500 resources; one in a request, as people deploy `services`, 51,200 bytes."""
+    assert (prod.folder / "template.json").stat().st_size < 1_000_000 / 2
+    assert len(sam_translated(prod.template)["Resources"]) < 500 / 2
+    for name in ("services.yaml", "account.yaml"):
+        assert (PROJECT / "infra" / "stacks" / name).stat().st_size < 51_200
 
 
 def test_cfn_lint_finds_a_broken_reference(prod: Built, tmp_path: Path) -> None:
