@@ -23,6 +23,7 @@ SETTLING_SECONDS = 30
 MOST_OF_ONE_PERSON = 20
 """Every event is sent to each of a person's sockets, so there is an end to them."""
 BY_ITSELF = "connections"
+"""The index has the item that is removed last, so that the sweep finds the half that a crash leaves."""
 
 _PREFIX = "connection#"
 _STATUS: tuple[tuple[type[MarketplaceError], int], ...] = (
@@ -111,17 +112,16 @@ def _own_origin(url: str) -> str:
 def _add(connection_id: str, person_id: UUID) -> None:
     if len(of_person(person_id)) >= MOST_OF_ONE_PERSON:
         raise Exhausted(f"At most {MOST_OF_ONE_PERSON} connections of one person.", retry_after=60)
-    expires_at = table.expiry(LIFETIME_SECONDS)
+    known = {"person_id": str(person_id), "expires_at": table.expiry(LIFETIME_SECONDS)}
     table.put_together(
+        table.Put({"pk": _PREFIX + connection_id, "sk": "connection", **known}),
         table.Put(
             {
-                "pk": _PREFIX + connection_id,
-                "sk": "connection",
+                "pk": table.person(person_id),
+                "sk": _PREFIX + connection_id,
                 "gsi1pk": BY_ITSELF,
                 "gsi1sk": connection_id,
-                "person_id": str(person_id),
-                "expires_at": expires_at,
+                **known,
             }
         ),
-        table.Put({"pk": table.person(person_id), "sk": _PREFIX + connection_id, "expires_at": expires_at}),
     )

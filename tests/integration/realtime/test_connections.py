@@ -246,6 +246,22 @@ def test_the_sweep_removes_what_should_have_ended_without_asking(sockets: Listen
 
 
 @pytest.mark.usefixtures("_nobody_else")
+def test_the_sweep_finds_half_of_a_connection_that_a_crash_left(
+    sockets: Listeners, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection_id = connected(person.id)
+    with monkeypatch.context() as crashing:
+        crashing.setattr(connections, "_forget", lambda *_: None)
+        disconnect(connection_id)
+    assert connections.of_person(person.id) == [connection_id]
+    sockets.refuses_all_of = lambda _: 410
+
+    app.sweep_connections(scheduled_event(), Context())
+
+    assert not is_known(person.id, connection_id)
+
+
+@pytest.mark.usefixtures("_nobody_else")
 def test_a_sweep_ends_before_its_time_does(sockets: Listeners, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     everybody = [connected(person.id) for _ in range(12)]
     monkeypatch.setattr(sweep, "_PAGE", 5)
