@@ -84,6 +84,7 @@ class Settings:
     media_bucket: str
     realtime_endpoint: str
     realtime_url: str
+    origin_secret: str
     assistant: Assistant
 
 
@@ -174,6 +175,7 @@ def read(env: Mapping[str, str]) -> Settings:
         media_bucket=env.get("MEDIA_BUCKET", f"marketplace-{name}-media"),
         realtime_endpoint=env.get("REALTIME_ENDPOINT", ""),
         realtime_url=env.get("REALTIME_URL", ""),
+        origin_secret=_origin_secret(env),
         assistant=_assistant(env, region, problems),
     )
     if problems:
@@ -204,6 +206,12 @@ def _cache_url(env: Mapping[str, str], problems: list[str]) -> str:
     if url and not url.startswith(("redis://", "rediss://")):
         problems.append("CACHE_URL must be a redis:// or rediss:// URL, or none")
     return url
+
+
+def _origin_secret(env: Mapping[str, str]) -> str:
+    """The secret's ARN. Policies take nothing but ARNs, so that of a secret called `none` says that there is none."""
+    arn = _unless_none(env.get("ORIGIN_SECRET_ARN"))
+    return "" if arn.endswith(":secret:none") else arn
 
 
 def _assistant(env: Mapping[str, str], region: str, problems: list[str]) -> Assistant:

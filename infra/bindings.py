@@ -37,6 +37,7 @@ PARAMETERS = {
     "AssistantGuardrailId": "assistant/guardrail-id",
     "AssistantGuardrailVersion": "assistant/guardrail-version",
     "AssistantEmbeddingModelId": "assistant/embedding-model-id",
+    "OriginSecretArn": "edge/origin-secret-arn",
 }
 ENVIRONMENT = {
     "USER_POOL_ID": "UserPoolId",
@@ -58,6 +59,7 @@ ENVIRONMENT = {
     "ASSISTANT_GUARDRAIL_ID": "AssistantGuardrailId",
     "ASSISTANT_GUARDRAIL_VERSION": "AssistantGuardrailVersion",
     "ASSISTANT_EMBEDDING_MODEL_ID": "AssistantEmbeddingModelId",
+    "ORIGIN_SECRET_ARN": "OriginSecretArn",
 }
 OVERRIDES = {"migrate": {"DATABASE_SECRET_ARN": "DatabaseOwnerSecretArn"}}
 

@@ -16,6 +16,7 @@ from chalicelib import config, table
 from chalicelib.errors import Exhausted, Forbidden, MarketplaceError, Unauthenticated, Unavailable
 from chalicelib.observability import count, logger
 from chalicelib.realtime import tickets
+from chalicelib.web import edge
 
 LIFETIME_SECONDS = 130 * 60
 SETTLING_SECONDS = 30
@@ -34,10 +35,11 @@ _STATUS: tuple[tuple[type[MarketplaceError], int], ...] = (
 def connect(event: Mapping[str, Any]) -> dict[str, int]:
     """API Gateway's answer to `$connect`: 200 for who brings a good ticket from an allowed origin.
 
-    A connection that is refused is never opened: 401 ticket, 403 origin, 429 too many, 503 table.
+    A connection that is refused is never opened: 401 ticket, 403 origin or around the edge, 429 too many, 503 table.
     """
     connection_id = event["requestContext"]["connectionId"]
     try:
+        edge.check(event.get("headers") or {})
         _check_origin(event.get("headers") or {})
         person_id = tickets.redeem((event.get("queryStringParameters") or {}).get("ticket") or "")
         _add(connection_id, person_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from marshmallow import Schema
 
 from chalicelib import config, observability
 from chalicelib.errors import MarketplaceError, NotFound
-from chalicelib.web import endpoint, problems
+from chalicelib.web import edge, endpoint, problems
 from chalicelib.web.endpoint import Endpoint
 from chalicelib.web.gateway import as_rest_event, resource_of
 from chalicelib.web.identity import Audience, Authorizer
@@ -100,6 +100,10 @@ class Marketplace(Chalice):
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers an event of an HTTP API (format 2.0) or of a REST API (format 1.0)."""
         rest_event = as_rest_event(event)
+        try:
+            rest_event = edge.as_viewed(rest_event)
+        except Exception as error:  # noqa: BLE001  a refusal, or a wrong setting
+            return _problem(rest_event, error)
         gateway = rest_event.get("requestContext") or {}
         known = self.routes.get(gateway.get("resourcePath") or "", {})
         if gateway.get("httpMethod") in known:
@@ -133,12 +137,18 @@ class Marketplace(Chalice):
         error: MarketplaceError = NotFound("There is nothing at this path.")
         if pattern is not None:
             error = problems.MethodNotAllowed(sorted(self.routes[pattern]))
-        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        with observability.correlated(headers.get("x-correlation-id")) as correlation_id:
-            status, problem_headers, body = problems.describe(error, path)
-            standing = endpoint.standing_headers(correlation_id)
-            response: dict[str, Any] = Response(body, {**problem_headers, **standing}, status).to_dict()
-            return response
+        return _problem(event, error)
+
+
+def _problem(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+    """The answer to an event that reaches no route."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    with observability.correlated(headers.get("x-correlation-id")) as correlation_id:
+        path = str((event.get("requestContext") or {}).get("path", ""))
+        status, problem_headers, body = problems.describe(error, path)
+        standing = endpoint.standing_headers(correlation_id)
+        response: dict[str, Any] = Response(body, {**problem_headers, **standing}, status).to_dict()
+        return response
 
 
 def _observed(event: Any, proceed: Callable[[Any], Any]) -> Any:

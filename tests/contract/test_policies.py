@@ -18,7 +18,7 @@ from tests.contract.wildcards import FROZEN, unexpected_wildcards
 
 SETTINGS = PROJECT / ".chalice"
 EVERY_FUNCTION = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-READ_DATABASE_SECRET = {"secretsmanager:GetSecretValue"}
+READ_DATABASE_SECRET = READ_ORIGIN_SECRET = {"secretsmanager:GetSecretValue"}
 PUBLISH_EVENTS = {"sns:Publish", "events:PutEvents"}
 WORK_OFF_A_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 HANDLE_DEAD_LETTERS = WORK_OFF_A_QUEUE | {"sqs:GetQueueUrl", "sqs:ChangeMessageVisibility", "sqs:SendMessage"}
@@ -60,7 +60,7 @@ MAY = {
     "record_activity": {"dynamodb:PutItem", "sqs:SendMessage"},
     "record_profiles": {"dynamodb:PutItem", "sqs:SendMessage"},
     "push_activity": READ_STREAM | {"dynamodb:Query", "dynamodb:DeleteItem", TALK, "sqs:SendMessage"},
-    "websocket_connect": {"dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:PutItem"},
+    "websocket_connect": READ_ORIGIN_SECRET | {"dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:PutItem"},
     "websocket_message": {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
         *(TALK, "lambda:InvokeFunction"),

@@ -34,6 +34,7 @@ UNENFORCED = {
     },
     ("ApplyGuardrail", "bedrock:ApplyGuardrail"): "The laptop has no guardrail.",
     ("EmbedTexts", "bedrock:InvokeModel"): "The laptop has no embedding model.",
+    ("ReadOriginSecret", "secretsmanager:GetSecretValue"): "The laptop has no edge before its APIs.",
 }
 """Grants, by the `Sid` of their statement and their action, whose absence the emulator does not notice, and why.
 

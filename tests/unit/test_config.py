@@ -44,6 +44,14 @@ def test_origins_and_limits_are_lists() -> None:
     assert settings.rate_limits == {"read": RateLimit(1, 2), "write": RateLimit(3, 4), "x": RateLimit(5, 6)}
 
 
+@pytest.mark.parametrize("none", ["", "none", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none"])
+def test_a_stage_without_an_edge_has_no_secret_of_it(none: str) -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:marketplace/dev/edge/origin-AbCdEf"
+
+    assert config.read({"ORIGIN_SECRET_ARN": none}).origin_secret == ""
+    assert config.read({"ORIGIN_SECRET_ARN": arn}).origin_secret == arn
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
