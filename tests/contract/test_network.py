@@ -137,6 +137,11 @@ def test_an_open_endpoint_is_noticed(prod: Template, endpoint: str, broken: Brea
     assert checks.open_endpoints(prod) == [fault]
 
 
+def test_without_endpoints_functions_go_through_the_nat_gateway() -> None:
+    template = deployed(PATH, Stage="dev", EndpointZones="none", Nat="one")
+    assert checks.wrong_paths(template) == ["may start ('FunctionsGroup', '0.0.0.0/0', 443, 443)"]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_functions_reach_database_cache_and_endpoints_and_nothing_else(stage: str) -> None:
     assert checks.wrong_paths(deployed(PATH, Stage=stage)) == []
@@ -202,10 +207,12 @@ def test_other_stacks_find_what_they_need(prod: Template, parameter: str, resour
     assert _shared(prod)[f"/marketplace/prod/{parameter}"] == {"Ref": resource}
 
 
-@pytest.mark.parametrize("kind", ["Private", "Data"])
-def test_other_stacks_find_the_subnets(prod: Template, kind: str) -> None:
-    subnets = [{"Ref": f"{kind}Subnet{zone}"} for zone in "ABC"]
-    assert _shared(prod)[f"/marketplace/prod/network/{kind.lower()}-subnet-ids"] == {"Fn::Join": [",", subnets]}
+def test_other_stacks_find_the_subnets(prod: Template) -> None:
+    shared = _shared(prod)
+    subnets = [{"Ref": f"PrivateSubnet{zone}"} for zone in "ABC"]
+    assert shared["/marketplace/prod/network/private-subnet-ids"] == {"Fn::Join": [",", subnets]}
+    for zone in "abc":
+        assert shared[f"/marketplace/prod/network/data-subnet-{zone}"] == {"Ref": f"DataSubnet{zone.upper()}"}
 
 
 def test_the_default_group_is_emptied_and_prefix_lists_are_found(settings: types.SimpleNamespace) -> None:
@@ -273,4 +280,12 @@ def _event(kind: str) -> dict[str, Any]:
 
 def _shared(template: Template) -> dict[str, Any]:
     parameters = [each["Properties"] for each in template["Resources"].values() if "SSM" in each["Type"]]
-    return {each["Name"]["Fn::Sub"].replace("${Stage}", "prod"): each["Value"] for each in parameters}
+    return {_name(each["Name"]["Fn::Sub"]).replace("${Stage}", "prod"): each["Value"] for each in parameters}
+
+
+def _name(name: Any) -> str:
+    """The text of a `Fn::Sub`, with variables of its own or without."""
+    text, own = name if isinstance(name, list) else (name, {})
+    for variable, value in own.items():
+        text = text.replace(f"${{{variable}}}", value)
+    return str(text)

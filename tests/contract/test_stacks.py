@@ -19,6 +19,9 @@ FROZEN = {
     r"GatewayLogRole: \* on arn:\S+:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs": (
         "AWS's own policy for a setting of the account"
     ),
+    r"DatabaseMonitoringRole: \* on arn:\S+:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole": (
+        "AWS's own policy for a log group of the account"
+    ),
     r"NetworkSettingsRole: logs:CreateLogStream logs:PutLogEvents on \S+-network-settings:log-stream:\*": (
         "Lambda names a stream when an execution environment starts; the group is the function's own"
     ),
