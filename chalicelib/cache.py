@@ -18,8 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
-from chalicelib import config
+from chalicelib import clients, config
 from chalicelib.breaker import Breaker
 from chalicelib.observability import count, logger
 
@@ -183,10 +184,31 @@ def _client() -> Any:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    url, login = _login(config.current().cache_url)
     return redis.Redis.from_url(
-        config.current().cache_url,
+        url,
+        credential_provider=login,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
+
+
+def _login(url: str) -> tuple[str, RoleLogin | None]:
+    """The URL to connect to, and how to be let in where that does not say so: a user without a password is a role."""
+    parts = urlsplit(url)
+    if not parts.username or parts.password:
+        return url, None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), RoleLogin(unquote(parts.username))
+
+
+@dataclass(frozen=True)
+class RoleLogin:
+    """Signs in to ElastiCache as this function's role, anew for each connection. The cache has the user's name."""
+
+    user: str
+
+    def get_credentials(self) -> tuple[str, str]:
+        """The user, and the token that stands for a password."""
+        return self.user, clients.cache_token(self.user)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 CONNECT_SECONDS = 1
 READ_SECONDS = 3
@@ -55,6 +56,22 @@ def client(
             **_OPTIONS.get(service, {}),
         ),
     )
+
+
+def cache_token(user: str) -> str:
+    """What proves to ElastiCache that this role may be `user` of the cache of the same name. It is signed here.
+
+    Valid for 15 minutes, and only needed to connect. boto3 has no call for it:
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
+    """
+    from botocore.auth import SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+
+    question = {"Action": "connect", "User": user, "ResourceType": "ServerlessCache"}
+    request = AWSRequest("GET", f"https://{user}/?{urlencode(question)}")
+    identity = _session().get_credentials().get_frozen_credentials()
+    SigV4QueryAuth(identity, "elasticache", _session().region_name, expires=900).add_auth(request)
+    return str(request.url).removeprefix("https://")
 
 
 @cache
