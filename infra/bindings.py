@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.chalice_app import Template
 from infra.errors import BuildError
-from infra.stages import APP, Stage
+from infra.stages import APP, MIGRATE, Stage
 
 PARAMETERS = {
     "UserPoolId": "users/pool-id",
@@ -61,7 +61,7 @@ ENVIRONMENT = {
     "ASSISTANT_EMBEDDING_MODEL_ID": "AssistantEmbeddingModelId",
     "ORIGIN_SECRET_ARN": "OriginSecretArn",
 }
-OVERRIDES = {"migrate": {"DATABASE_SECRET_ARN": "DatabaseOwnerSecretArn"}}
+OVERRIDES = {MIGRATE: {"DATABASE_SECRET_ARN": "DatabaseOwnerSecretArn"}}
 
 # The policy files read the stage from the stack's name (marketplace-prod-app), so that they hold on their own.
 _STAGE_OF_STACK = {"Fn::Select": [1, {"Fn::Split": ["-", {"Ref": "AWS::StackName"}]}]}
@@ -72,7 +72,8 @@ SSM_REFERENCE = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
 def declare_parameters(template: Template, stage: Stage) -> Template:
     """`template` with the place of the code as parameters, and each setting of another stack that it refers to."""
     text = json.dumps(template["Resources"])
-    code: Template = {name: {"Type": "String"} for name in ("CodeBucket", "CodeKey")}
+    places = [name for name in ("CodeBucket", "CodeKey", "MigrateCodeKey") if _refers_to(text, name)]
+    code: Template = {name: {"Type": "String"} for name in places}
     shared = {
         name: {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(path)}
         for name, path in PARAMETERS.items()
@@ -84,13 +85,15 @@ def declare_parameters(template: Template, stage: Stage) -> Template:
 def bind_environment(template: Template, stage: Stage, release: str) -> Template:
     """`template` with every function told its release and what the other stacks made.
 
-    `migrate` alone is handed the secret of the role that owns the database.
+    `migrate` alone is handed the secret of the role that owns the database. Beside an emulator, PostgreSQL has no TLS.
     """
     result = copy.deepcopy(template)
     for name, properties in functions(result, stage).items():
         chosen = ENVIRONMENT | OVERRIDES.get(name, {})
         variables = properties["Environment"]["Variables"]
         variables["VERSION"] = release
+        if stage.is_emulated:
+            variables["DATABASE_TLS"] = "disable"
         variables.update({variable: {"Ref": parameter} for variable, parameter in chosen.items()})
     return result
 

@@ -21,12 +21,13 @@ TEMPLATE, PACKAGE, MANIFEST = "template.json", "package.zip", "manifest.json"
 _LARGEST_UNZIPPED = 250 * 1024 * 1024
 
 
-def build(stage: str, out: Path, *, progress: Callable[[str], object] = print) -> Manifest:
+def build(stage: str, out: Path, *, emulated: bool = False, progress: Callable[[str], object] = print) -> Manifest:
     """Build `stage` into the folder `out`: `template.json`, `package.zip`, `manifest.json`.
 
+    With `emulated` for an emulator on this machine: its processor, no TLS to PostgreSQL, and APIs with agreed ids.
     Raises `BuildError` when the stage is unknown, the configuration or `app.py` is wrong, or a dependency is missing.
     """
-    return _build(stages.named(stage), out, progress, release_id="")
+    return _build(stages.named(stage, emulated=emulated), out, progress, release_id="")
 
 
 def refresh(stage: str, out: Path, *, progress: Callable[[str], object] = print) -> Manifest:

@@ -32,7 +32,7 @@ from chalice.policy import AppPolicyGenerator
 from chalice.utils import OSUtils, to_cfn_resource_name
 
 from infra.errors import BuildError
-from infra.stages import DEFAULT_REGION, Stage
+from infra.stages import DEFAULT_REGION, MIGRATE, Stage
 
 Template = dict[str, Any]
 
@@ -55,14 +55,16 @@ def generate(project: Path, stage: Stage) -> Template:
 class NamedFunctions(SAMTemplateGenerator):
     """Chalice's generator, naming each function as it is named in `app.py`, and its code by reference.
 
-    It keeps the descriptions of schedules, too.
+    `migrate` has a key of its own, so that a release can hand it the new package before the others. It keeps the
+    descriptions of schedules, too.
     """
 
     def _generate_lambdafunction(self, resource: LambdaFunction, template: Template) -> None:
         super()._generate_lambdafunction(resource, template)
         properties = template["Resources"][to_cfn_resource_name(resource.resource_name)]["Properties"]
         properties["FunctionName"] = f"{self._config.app_name}-{self._config.chalice_stage}-{resource.resource_name}"
-        properties["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}}
+        key = "MigrateCodeKey" if resource.resource_name == MIGRATE else "CodeKey"
+        properties["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": key}}
 
     def _generate_scheduledevent(self, resource: ScheduledEvent, template: Template) -> None:
         super()._generate_scheduledevent(resource, template)

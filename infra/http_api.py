@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.chalice_app import Template
 from infra.errors import BuildError
-from infra.stages import APP, LAPTOP, Stage
+from infra.stages import APP, Stage
 
 HANDLER = "APIHandler"
 STAGE_NAME = "api"
@@ -70,7 +70,7 @@ def replace_rest_api(template: Template, stage: Stage) -> Template:
 
 def _api(handler: dict[str, Any], stage: Stage) -> Template:
     tags = {name: value for name, value in handler["Properties"]["Tags"].items() if name != "aws-chalice"}
-    pinned = {"ms-custom-id": f"{APP}-{stage.name}-api"} if stage.name == LAPTOP else {}
+    pinned = {"ms-custom-id": f"{APP}-{stage.name}-api"} if stage.is_emulated else {}
     properties: Template = {"Name": f"{APP}-{stage.name}-api", "ProtocolType": "HTTP", "Tags": tags | pinned}
     origins = handler["Properties"]["Environment"]["Variables"].get("ALLOWED_ORIGINS", "")
     if origins:

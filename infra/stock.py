@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from infra import bindings, http_api, websocket_api
+from infra.account import Session
 from infra.bindings import ENVIRONMENT, OVERRIDES, PARAMETERS, SSM_REFERENCE
-from infra.deploy import Session
 from infra.stages import APP, Stage
 
 NO_API = "no-api-yet"
@@ -102,7 +102,7 @@ def _configure(configuration: dict[str, Any], values: Mapping[str, str], address
     by_parameter = dict(zip(PARAMETERS, values.values(), strict=True))
     variables = {variable: by_parameter[parameter] for variable, parameter in ENVIRONMENT.items()}
     for_declarations = {variable: by_parameter[parameter] for variable, parameter in _DECLARED.items()}
-    configuration["environment_variables"] |= variables | for_declarations | addresses
+    configuration["environment_variables"] |= {**variables, **for_declarations, **addresses}
     for function, chosen in OVERRIDES.items():
         resolved = {variable: by_parameter[parameter] for variable, parameter in chosen.items()}
         configuration.setdefault("lambda_functions", {})[function] = {"environment_variables": resolved}

@@ -12,7 +12,7 @@ from typing import Any
 
 from infra.bindings import functions
 from infra.chalice_app import Template
-from infra.stages import APP, LAPTOP, Stage
+from infra.stages import APP, Stage
 
 API, STAGE = "WebsocketAPI", "WebsocketAPIStage"
 STAGE_NAME = "ws"
@@ -58,7 +58,7 @@ def complete_websocket_api(template: Template, stage: Stage) -> Template:
     if API not in resources:
         return result
     tags = _tags(resources)
-    pinned = {"ms-custom-id": f"{APP}-{stage.name}-{STAGE_NAME}"} if stage.name == LAPTOP else {}
+    pinned = {"ms-custom-id": f"{APP}-{stage.name}-{STAGE_NAME}"} if stage.is_emulated else {}
     resources[API]["Properties"] |= {"Name": f"{APP}-{stage.name}-{STAGE_NAME}", "Tags": tags | pinned}
     del resources["WebsocketAPIDeployment"]
     resources[STAGE] = {"Type": "AWS::ApiGatewayV2::Stage", "Properties": _stage(stage, tags)}

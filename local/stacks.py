@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infra import deploy
+from infra import artifacts, deploy
+from infra.cloudformation import LARGEST_BODY
+from infra.errors import DeploymentFailed
 from infra.stages import APP, LAPTOP
 from local import aws, emulator, postgresql, valkey
 from local.home import CHECKOUT, Home, Settings
@@ -25,9 +27,6 @@ MIGRATE = f"{PREFIX}migrate"
 
 # The parameter of the services stack for each push service. CloudFormation has no type for them.
 PUSH_APPLICATIONS = {"PushFcmArn": "GCM", "PushApnsArn": "APNS"}
-
-# CloudFormation takes a larger template from S3 only.
-_LARGEST_BODY = 51_200
 
 Say = Callable[[str], None]
 
@@ -84,11 +83,12 @@ class Stacks:
 
     def deploy_application(self, build: Path, say: Say) -> None:
         """The functions and the gateway, as they were built in the folder `build`."""
-        key = deploy.upload_code(self.session, CODE_BUCKET, build / "package.zip")
+        key = artifacts.upload_code(self.session, CODE_BUCKET, build / "package.zip")
         template = (build / "template.json").read_text()
         parameters = {
             "CodeBucket": CODE_BUCKET,
             "CodeKey": key,
+            "MigrateCodeKey": key,
             "RealtimeEndpoint": f"{aws.endpoint(self._settings)}/_aws/execute-api/{WEBSOCKET_API}/ws",
             "RealtimeUrl": f"{self._origin.replace('http', 'ws', 1)}/ws",
         }
@@ -132,13 +132,13 @@ class Stacks:
 
     def _deploy(self, name: str, template: str, parameters: Mapping[str, str], say: Say) -> None:
         changes: list[str] = []
-        is_large = len(template.encode()) > _LARGEST_BODY
-        url = deploy.upload_template(self.session, CODE_BUCKET, template) if is_large else None
+        is_large = len(template.encode()) > LARGEST_BODY
+        url = artifacts.upload_template(self.session, CODE_BUCKET, template) if is_large else None
         try:
             deploy.deploy_stack(
                 self.session, name, template, dict(parameters), progress=changes.append, template_url=url
             )
-        except deploy.DeploymentFailed as error:
+        except DeploymentFailed as error:
             reason = f"The stack {name} was not deployed.\n{error}"
             raise Problem(reason, "Correct the template and start again.") from None
         say(f"{name}: {len(changes)} resources changed" if changes else f"{name}: nothing to change")

@@ -144,7 +144,8 @@ def test_other_origins_are_allowed_only_where_the_stage_lists_them(built: Callab
 def test_parameters_are_those_of_the_stage(prod: Built) -> None:
     parameters = prod.template["Parameters"]
     shared = {name: parameter for name, parameter in parameters.items() if parameter["Type"] != "String"}
-    assert parameters.keys() - shared.keys() == {"CodeBucket", "CodeKey", "RealtimeEndpoint", "RealtimeUrl"}
+    plain = {"CodeBucket", "CodeKey", "MigrateCodeKey", "RealtimeEndpoint", "RealtimeUrl"}
+    assert parameters.keys() - shared.keys() == plain
     assert all(parameter["Default"].startswith("/marketplace/prod/") for parameter in shared.values())
 
 
@@ -154,6 +155,12 @@ def test_the_api_is_pinned_on_the_laptop_alone(built: Callable[[str], Built]) ->
 
     assert tags("local")["ms-custom-id"] == "marketplace-local-api"
     assert "ms-custom-id" not in tags("prod")
+
+
+def test_migrate_can_get_its_package_before_the_others(prod: Built) -> None:
+    keys = {name: function["CodeUri"]["Key"]["Ref"] for name, function in checks.functions(prod.template).items()}
+    assert keys.pop("Migrate") == "MigrateCodeKey"
+    assert set(keys.values()) == {"CodeKey"}
 
 
 def test_functions_are_told_their_release(prod: Built) -> None:

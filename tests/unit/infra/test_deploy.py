@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.deploy import DeploymentFailed, deploy_stack, upload_code, upload_template
+from infra.artifacts import upload_code, upload_template
+from infra.deploy import deploy_stack
+from infra.errors import DeploymentFailed
 
 STACK = "marketplace-dev-app"
 

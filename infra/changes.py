@@ -1,0 +1,136 @@
+"""What a change set does to each resource, and to which of them people would miss what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+# Types whose resources hold what nobody can make again, or what others keep the name of.
+STATEFUL = {
+    "AWS::Cognito::UserPool": "people and their passwords",
+    "AWS::DynamoDB::GlobalTable": "items",
+    "AWS::DynamoDB::Table": "items",
+    "AWS::ElastiCache::ReplicationGroup": "cached values and counters",
+    "AWS::ElastiCache::ServerlessCache": "cached values and counters",
+    "AWS::Events::Archive": "events",
+    "AWS::KMS::Key": "the key to what it encrypted",
+    "AWS::RDS::DBCluster": "the database",
+    "AWS::RDS::DBInstance": "a server of the database",
+    "AWS::S3::Bucket": "objects",
+    "AWS::SecretsManager::Secret": "a secret",
+    "AWS::SQS::Queue": "messages",
+}
+_KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot", "ReplaceAndRetain", "ReplaceAndSnapshot"}
+
+
+class Kind(StrEnum):
+    """What becomes of a resource."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    PERHAPS_REPLACED = "perhaps replaced"
+    REPLACED = "replaced"
+    REMOVED = "removed"
+    IMPORTED = "imported"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One property (or attribute such as `Tags`) that changes; values as far as CloudFormation tells them.
+
+    `cause` is what the change comes from when it is not the property itself: a parameter or another resource.
+    """
+
+    name: str
+    replaces: bool = False
+    before: str = ""
+    after: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one resource. `is_kept`: a removed or replaced one stays in the account, outside the stack."""
+
+    resource: str
+    type: str
+    kind: Kind
+    details: tuple[Detail, ...] = ()
+    is_kept: bool = False
+
+    @property
+    def holds(self) -> str:
+        """What is lost with the resource; empty when nothing is."""
+        return STATEFUL.get(self.type, "")
+
+    @property
+    def endangers(self) -> bool:
+        """Whether a resource that holds something is, or may be, replaced or removed."""
+        return bool(self.holds) and self.kind in {Kind.REPLACED, Kind.PERHAPS_REPLACED, Kind.REMOVED}
+
+
+def read(changes: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """The `Changes` of `DescribeChangeSet`, the most drastic first."""
+    found = [_change(entry["ResourceChange"]) for entry in changes if entry.get("Type", "Resource") == "Resource"]
+    order = [Kind.REMOVED, Kind.REPLACED, Kind.PERHAPS_REPLACED, Kind.CHANGED, Kind.IMPORTED, Kind.ADDED]
+    return sorted(found, key=lambda change: (order.index(change.kind), change.resource))
+
+
+def additions(resources: Mapping[str, str]) -> list[Change]:
+    """Every resource of a template as added."""
+    return [Change(name, kind, Kind.ADDED) for name, kind in sorted(resources.items())]
+
+
+def _change(change: Mapping[str, Any]) -> Change:
+    return Change(
+        change["LogicalResourceId"],
+        change["ResourceType"],
+        _kind(change),
+        _details(change.get("Details", [])),
+        change.get("PolicyAction", "") in _KEPT,
+    )
+
+
+def _kind(change: Mapping[str, Any]) -> Kind:
+    match change["Action"], change.get("Replacement"):
+        case "Add", _:
+            return Kind.ADDED
+        case "Remove", _:
+            return Kind.REMOVED
+        case "Import", _:
+            return Kind.IMPORTED
+        case _, "True":
+            return Kind.REPLACED
+        case ("Dynamic", _) | (_, "Conditional"):
+            return Kind.PERHAPS_REPLACED
+    return Kind.CHANGED
+
+
+def _details(details: Sequence[Mapping[str, Any]]) -> tuple[Detail, ...]:
+    """One for each property: CloudFormation names a property again for each thing that it depends on."""
+    found: dict[str, Detail] = {}
+    for entry in details:
+        detail = _detail(entry)
+        earlier = found.get(detail.name, detail)
+        found[detail.name] = Detail(
+            detail.name,
+            earlier.replaces or detail.replaces,
+            earlier.before or detail.before,
+            earlier.after or detail.after,
+            earlier.cause or detail.cause,
+        )
+    return tuple(found.values())
+
+
+def _detail(entry: Mapping[str, Any]) -> Detail:
+    target = entry["Target"]
+    name = target.get("Path", "").removeprefix("/Properties/").replace("/", ".") or target.get("Name", "")
+    return Detail(
+        name or target["Attribute"],
+        target.get("RequiresRecreation", "Never") != "Never",
+        target.get("BeforeValue", ""),
+        target.get("AfterValue", ""),
+        entry.get("CausingEntity", ""),
+    )

@@ -1,0 +1,132 @@
+"""`deploy`: a release of a stage, stack by stack, and the schema before the code that needs it."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from infra import artifacts, change_report, change_sets, cloudformation, migration, stages
+from infra.account import Account
+from infra.approval import Approval, ask
+from infra.build import PACKAGE
+from infra.catalogue import Definition
+from infra.cloudformation import Stack
+from infra.commands import plan
+from infra.errors import Refused
+from infra.releases import Proposal, Release
+from ops.terminal import console
+
+
+def run(options: argparse.Namespace) -> int:
+    """Deploy each stack in order, and print what the last one gives."""
+    account = Account(options.profile, options.region)
+    stage = stages.named(options.stage, emulated=account.is_emulated)
+    definitions = plan.stacks(account, stage, options.stacks)
+    release = plan.release(options, account, definitions, plan.bucket(options, account, making=True))
+    approval = Approval(stage, options.allow_replacement, says_yes=options.yes, ask=ask)
+    deployment = Deployment(release, approval, console(), migrates=not options.no_migrations)
+    for definition in definitions:
+        deployment.deploy(definition)
+    deployment.print_outputs(definitions[-1])
+    return 0
+
+
+class Deployment:
+    """One release being carried out."""
+
+    def __init__(self, release: Release, approval: Approval, screen: Console, *, migrates: bool) -> None:
+        self._release = release
+        self._approval = approval
+        self._screen = screen
+        self._migrates = migrates
+
+    def deploy(self, definition: Definition) -> None:
+        """Make one stack what the release says. The schema comes first wherever code is running that knows it.
+
+        Raises `Refused`, `DeploymentFailed`, `Interrupted`; what was done before stays done, and a second try goes on.
+        """
+        name = definition.stack(self._release.stage.name)
+        stack = self._release.settle(name, self._say)
+        if not definition.is_built:
+            self._apply(definition)
+            return
+        artifacts.upload_code(self._release.account, self._release.bucket, self._release.built / PACKAGE)
+        if stack is None or not _can_migrate_first(stack):
+            self._apply(definition)
+            self._migrate()
+        else:
+            self._look_ahead(definition)
+            self._migrate_first(stack)
+            self._apply(definition)
+
+    def print_outputs(self, definition: Definition) -> None:
+        """What the stack of `definition` gives to those who use it."""
+        client = self._release.account.client("cloudformation")
+        for key, value in cloudformation.outputs(
+            cloudformation.by_id(client, definition.stack(self._release.stage.name))
+        ).items():
+            self._say(f"{key}: {value}")
+
+    def _apply(self, definition: Definition) -> None:
+        proposal = self._proposal(definition)
+        change_set = self._release.change_set(proposal)
+        note = "outputs change" if not (change_set.changes or change_set.changes_nothing) else ""
+        self._screen.print(change_report.summary(proposal.name, change_set.changes, note))
+        if change_set.changes_nothing:
+            return
+        self._check(proposal.name, change_set)
+        self._release.execute(proposal.name, change_set, self._say)
+        self._say(f"{proposal.name}: done")
+
+    def _look_ahead(self, definition: Definition) -> None:
+        """Ask for leave while the schema is still what it was."""
+        proposal = self._proposal(definition)
+        change_set = self._release.change_set(proposal)
+        if not change_set.changes_nothing:
+            self._check(proposal.name, change_set)
+            change_sets.discard(self._release.account.client("cloudformation"), change_set)
+
+    def _migrate_first(self, stack: Stack) -> None:
+        """Hand `migrate` the new package, and nobody else, and call it: code that runs is as it was meanwhile."""
+        if not self._migrates:
+            return
+        bucket = _parameters(stack)["CodeBucket"]
+        key = artifacts.upload_code(self._release.account, bucket, self._release.built / PACKAGE)
+        change_set = self._release.change_set_of_parameters(stack, MigrateCodeKey=key)
+        if not change_set.changes_nothing:
+            self._check(stack["StackName"], change_set)
+            self._release.execute(stack["StackName"], change_set, self._say)
+        self._migrate()
+
+    def _migrate(self) -> None:
+        if self._migrates:
+            self._say(migration.run(self._release.account, self._release.stage))
+
+    def _proposal(self, definition: Definition) -> Proposal:
+        proposal = self._release.propose(definition)
+        if proposal.missing:
+            names = ", ".join(proposal.missing)
+            raise Refused(f"{proposal.name} reads SSM parameters that nobody has written: {names}.")
+        return proposal
+
+    def _check(self, name: str, change_set: change_sets.ChangeSet) -> None:
+        try:
+            self._approval.check(name, change_set.changes)
+        except Refused:
+            for line in change_report.lines([change for change in change_set.changes if change.endangers]):
+                self._screen.print(line)
+            change_sets.discard(self._release.account.client("cloudformation"), change_set)
+            raise
+
+    def _say(self, line: str) -> None:
+        self._screen.print(line, markup=False)
+
+
+def _can_migrate_first(stack: Stack) -> bool:
+    """Whether the stack has functions, and `migrate` among them takes a package of its own."""
+    return "MigrateCodeKey" in _parameters(stack)
+
+
+def _parameters(stack: Stack) -> dict[str, str]:
+    return {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in stack.get("Parameters", [])}

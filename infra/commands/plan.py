@@ -1,0 +1,62 @@
+"""What `diff` and `deploy` have in common: the account, the stacks that are meant, and the release for them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra import artifacts, catalogue, cloudformation, manifest, parameters, stages
+from infra.account import Account
+from infra.build import MANIFEST, build
+from infra.catalogue import Definition
+from infra.cloudformation import Progress
+from infra.errors import Refused
+from infra.releases import Release
+from infra.stages import LAPTOP, Stage
+
+
+def stacks(account: Account, stage: Stage, names: str) -> list[Definition]:
+    """The stacks of a comma-separated list, or all of the stage's, with the account's own where that is missing.
+
+    Raises `Refused` as `catalogue.chosen` does, and for the laptop's stage.
+    """
+    if stage.name == LAPTOP:
+        raise Refused("The stage local is the laptop's: `make run` deploys it.")
+    named = [name.strip() for name in names.split(",") if name.strip()]
+    chosen = catalogue.chosen(stage.name, named, emulated=account.is_emulated)
+    return chosen if named or account.is_emulated else [*_missing_once(account, stage), *chosen]
+
+
+def release(options: argparse.Namespace, account: Account, definitions: Sequence[Definition], bucket: str) -> Release:
+    """The release of the project as it is, or of the build that `--build` names. Raises `Refused`, `BuildError`."""
+    given = parameters.parse(options.parameter)
+    if others := sorted(given.keys() - {definition.name for definition in definitions}):
+        raise Refused(f"--parameter {others[0]}.…: the stack {others[0]} is not among those that are meant.")
+    stage = stages.named(options.stage, emulated=account.is_emulated)
+    built = options.build or Path("build") / stage.name
+    if any(definition.is_built for definition in definitions):
+        _make(options, stage, built, print)
+    return Release(account, stage, built, bucket, given)
+
+
+def bucket(options: argparse.Namespace, account: Account, *, making: bool) -> str:
+    """The bucket for code and templates; without `making` it is empty where there is none yet. Raises `Refused`."""
+    find = artifacts.ensure_bucket if making else artifacts.find_bucket
+    return find(account, stages.named(options.stage), options.bucket)
+
+
+def _make(options: argparse.Namespace, stage: Stage, built: Path, progress: Progress) -> None:
+    if options.build is None:
+        build(stage.name, built, emulated=stage.is_emulated, progress=progress)
+    elif not (built / MANIFEST).exists():
+        raise Refused(f"There is no build in {built}: make one with `python -m infra build --out {built}`.")
+    elif (other := manifest.read(built / MANIFEST)["stage"]) != stage.name:
+        raise Refused(f"The build in {built} is of the stage {other}.")
+
+
+def _missing_once(account: Account, stage: Stage) -> list[Definition]:
+    """What an account needs once, where it has not got it."""
+    (needed,) = catalogue.chosen(stage.name, ["account"])
+    is_there = cloudformation.find(account.client("cloudformation"), needed.stack(stage.name))
+    return [] if is_there else [needed]

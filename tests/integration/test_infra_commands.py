@@ -1,0 +1,308 @@
+"""`python -m infra` takes the stage dev into an account and out of it again: on an emulator of this module's own.
+
+Functions run on this machine, so the build is for its processor and speaks to a PostgreSQL without TLS; all else is as
+for AWS. The last test destroys the stage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from infra import catalogue
+from infra.__main__ import main
+from infra.build import PACKAGE, TEMPLATE, build
+from local import aws, emulator
+from local.home import CHECKOUT, Home, Settings
+from local.ports import bind
+from local.postgresql import Login
+from local.processes import Processes
+from tests.services import Services
+
+SERVICES, APPLICATION = "marketplace-dev-services", "marketplace-dev-app"
+CONFIRMATION_CODE = "123456"  # the emulator sends this one to everybody
+CHANGES_EACH_TIME = ("LastModified", "RevisionId")
+
+
+@dataclass(frozen=True)
+class Account:
+    """The emulated account, with PostgreSQL and Valkey where the data stack would be, and a build of dev."""
+
+    settings: Settings
+    build: Path
+
+    def infra(self, command: str, *arguments: str | Path, stage: str = "dev") -> subprocess.CompletedProcess[str]:
+        """Run one command without a terminal."""
+        words = [sys.executable, "-m", "infra", command, "--stage", stage, *map(str, arguments)]
+        environment = {"PATH": os.defpath, "HOME": os.devnull, **aws.credentials(self.settings)}
+        return subprocess.run(
+            words, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator as its root user."""
+        return aws.session(self.settings).client(service)
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The configuration of each function, without what the emulator changes with each deployment."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        return {
+            function["FunctionName"]: {key: function[key] for key in function.keys() - set(CHANGES_EACH_TIME)}
+            for page in pages
+            for function in page["Functions"]
+        }
+
+    def stacks(self) -> set[str]:
+        """The names of the stacks that are there."""
+        return {stack["StackName"] for stack in self.client("cloudformation").describe_stacks()["Stacks"]}
+
+    def parameter(self, stack: str, name: str) -> str:
+        """The value of a stack's parameter."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        return next(each["ParameterValue"] for each in found["Parameters"] if each["ParameterKey"] == name)
+
+    def token(self) -> str:
+        """The access token of somebody who signed up a moment ago."""
+        outputs = json.loads(self.infra("outputs", "--json").stdout)["services"]
+        client, email, password = self.client("cognito-idp"), f"{uuid4().hex}@example.com", "Fresh-person-2026"
+        client.sign_up(
+            ClientId=outputs["UserPoolClientId"],
+            Username=email,
+            Password=password,
+            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "name", "Value": "Fresh Person"}],
+        )
+        client.confirm_sign_up(ClientId=outputs["UserPoolClientId"], Username=email, ConfirmationCode=CONFIRMATION_CODE)
+        answer = client.initiate_auth(
+            ClientId=outputs["UserPoolClientId"],
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+        return str(answer["AuthenticationResult"]["AccessToken"])
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Iterator[Account]:
+    """An account in which there is a database and a cache, and no stack."""
+    aws.forget_the_account_of_this_shell()
+    home = Home(tmp_path_factory.mktemp("account"))
+    processes = Processes(home)
+    with home.locked():
+        settings = home.settings()
+        settings.ports.emulator, settings.ports.model = _free_port(), _free_port()
+        try:
+            emulator.start(home, settings, processes)
+            build("dev", home.build, emulated=True, progress=lambda _: None)
+            empty = Account(settings, home.build)
+            _write_what_the_data_stack_writes(empty, services)
+            yield empty
+        finally:
+            processes.stop_all()
+
+
+@pytest.fixture(scope="module")
+def deployed(account: Account) -> Account:
+    """The account once the stage is deployed for the first time."""
+    keys = f"services.JwksBaseUrl={aws.endpoint(account.settings)}"
+    run = account.infra("deploy", "--build", account.build, "--parameter", keys)
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert lines.index(f"{SERVICES}: done") < lines.index(f"{APPLICATION}: done")
+    assert any(line.startswith("the schema is at revision 0") and "was at none" in line for line in lines)
+    assert "Table (AWS::DynamoDB::Table): CREATE_COMPLETE" in lines
+    return account
+
+
+def test_an_empty_account_gets_everything_and_a_look_at_it_leaves_nothing(account: Account) -> None:
+    stacks = account.stacks()
+    run = account.infra("diff", "--stacks", "services", "--exit-code", stage="staging")
+    assert run.returncode == 2, run.stderr
+    assert "marketplace-staging-services: " in run.stdout
+    assert "  + UserPool " in run.stdout
+    assert "  + OrdersAgeAlarm " in run.stdout, "loops of the template are written out"
+    assert account.stacks() == stacks
+
+
+def test_the_api_answers(deployed: Account) -> None:
+    address = f"{aws.endpoint(deployed.settings)}/_aws/execute-api/marketplace-dev-api/api"
+    with httpx.Client(base_url=address, timeout=30) as api:
+        assert api.get("/health").json()["version"]
+        assert api.get("/products").json()["items"] == []
+        me = api.get("/me", headers={"Authorization": f"Bearer {deployed.token()}"})
+    assert me.status_code == 200, me.text
+
+
+def test_nothing_changes_when_nothing_changed(deployed: Account) -> None:
+    before = deployed.functions()
+    diff = deployed.infra("diff", "--build", deployed.build, "--exit-code")
+    assert (diff.returncode, diff.stdout) == (0, f"{SERVICES}: no changes\n{APPLICATION}: no changes\n"), diff.stderr
+    run = deployed.infra("deploy", "--build", deployed.build)
+    assert run.returncode == 0, run.stderr
+    assert "COMPLETE" not in run.stdout
+    assert deployed.functions() == before
+
+
+def test_one_changed_function_is_all_that_changes(deployed: Account, tmp_path: Path) -> None:
+    changed = _edited(deployed, tmp_path, "ExpireOrders", MemorySize=640)
+    before = deployed.functions()
+    diff = deployed.infra("diff", "--build", changed.build, "--exit-code")
+    assert diff.returncode == 2, diff.stderr
+    assert [line.split()[1] for line in diff.stdout.splitlines() if line.startswith("  ~")] == ["ExpireOrders"]
+
+    run = changed.infra("deploy", "--build", changed.build)
+
+    assert run.returncode == 0, run.stderr
+    told = [line for line in run.stdout.splitlines() if "(AWS::Lambda::Function)" in line]
+    assert told == ["ExpireOrders (AWS::Lambda::Function): UPDATE_COMPLETE"]
+    after = deployed.functions()
+    assert [name for name in before if before[name] != after[name]] == ["marketplace-dev-expire_orders"]
+    assert after["marketplace-dev-expire_orders"]["MemorySize"] == 640
+    assert deployed.parameter(SERVICES, "JwksBaseUrl") == aws.endpoint(deployed.settings), "parameters are remembered"
+
+
+def test_the_schema_changes_by_the_new_package_while_all_else_runs_the_old_one(
+    deployed: Account, tmp_path: Path
+) -> None:
+    changed = _edited(deployed, tmp_path)
+    with zipfile.ZipFile(changed.build / PACKAGE, "a") as package:
+        package.writestr("a_new_file.txt", "x")
+    before = deployed.functions()
+
+    run = changed.infra("deploy", "--build", changed.build)
+
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    migrated = next(number for number, line in enumerate(lines) if line.startswith("the schema is at"))
+    functions = [number for number, line in enumerate(lines) if "(AWS::Lambda::Function)" in line]
+    assert [lines[number].split()[0] for number in functions if number < migrated] == ["Migrate"]
+    assert len(functions) == len(before)
+    after = deployed.functions()
+    assert all(before[name]["CodeSha256"] != after[name]["CodeSha256"] for name in before)
+
+
+def test_a_table_is_not_replaced_without_leave(
+    deployed: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = (catalogue.TEMPLATES / "services.yaml").read_text()
+    name = "TableName: !Sub marketplace-${Stage}\n"
+    assert name in template
+    (tmp_path / "services.yaml").write_text(template.replace(name, name.replace("\n", "-other\n")))
+    monkeypatch.setattr(catalogue, "TEMPLATES", tmp_path)
+    for variable, value in aws.credentials(deployed.settings).items():
+        monkeypatch.setenv(variable, value)
+
+    assert main(["deploy", "--stage", "dev", "--stacks", "services"]) == 1
+
+    printed = capsys.readouterr()
+    assert "± Table" in printed.out
+    assert "Table (AWS::DynamoDB::Table) is replaced, and it holds items" in printed.err
+    assert deployed.client("dynamodb").list_tables()["TableNames"] == ["marketplace-dev"]
+
+
+def test_stacks_and_outputs_are_told(deployed: Account) -> None:
+    status = deployed.infra("status")
+    assert f"{SERVICES}   UPDATE_COMPLETE" in status.stdout or f"{SERVICES}   CREATE_COMPLETE" in status.stdout
+    assert "marketplace-dev-network" not in status.stdout, "the emulator has no such stack"
+    outputs = deployed.infra("outputs")
+    assert "marketplace-dev-media-" in outputs.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "stage", "reason"),
+    [
+        ("destroy", ("--confirm", "prod"), "prod", "prod is protected"),
+        ("destroy", ("--confirm", "staging"), "staging", "staging is protected"),
+        ("destroy", (), "dev", "has to be typed"),
+        ("deploy", ("--stacks", "services"), "prod", "no bucket for the code of prod"),
+        ("deploy", ("--stacks", "network"), "dev", "An emulator does not take the stack network"),
+        ("deploy", ("--stacks", "services", "--parameter", "services.No=1"), "dev", "has no parameter No"),
+        ("deploy", ("--stacks", "services", "--bucket", "nobody-s"), "dev", "There is no bucket nobody-s"),
+        ("diff", ("--profile", "nobody-s"), "dev", "could not be found"),
+    ],
+)
+def test_what_is_not_done_is_said_in_a_sentence(
+    account: Account, command: str, arguments: tuple[str, ...], stage: str, reason: str
+) -> None:
+    stacks = account.stacks()
+    run = account.infra(command, *arguments, stage=stage)
+    assert run.returncode == 1
+    assert run.stderr.startswith("failed: ")
+    assert reason in run.stderr
+    assert "Traceback" not in run.stderr
+    assert account.stacks() == stacks
+
+
+def test_a_destroyed_stage_leaves_nothing_but_what_others_wrote(deployed: Account) -> None:
+    s3 = deployed.client("s3")
+    for content in (b"one", b"two"):
+        s3.put_object(Bucket="marketplace-dev-media-000000000000", Key="media/x", Body=content)
+
+    run = deployed.infra("destroy", "--confirm", "dev")
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "marketplace-dev-media-000000000000: 2 versions of objects removed" in run.stdout
+    assert "left in the account: the SSM parameter /marketplace/dev/cache/url" in run.stdout
+    assert deployed.stacks() == set()
+    assert deployed.functions() == {}
+    assert s3.list_buckets()["Buckets"] == []
+    assert deployed.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def _edited(account: Account, folder: Path, function: str = "", **properties: Any) -> Account:
+    """The account with a copy of its build, in which a function has other properties."""
+    copy = replace(account, build=folder / "build")
+    shutil.copytree(account.build, copy.build)
+    template = json.loads((copy.build / TEMPLATE).read_text())
+    if function:
+        template["Resources"][function]["Properties"] |= properties
+    (copy.build / TEMPLATE).write_text(json.dumps(template))
+    return copy
+
+
+def _write_what_the_data_stack_writes(account: Account, services: Services) -> None:
+    database = _empty_database(services)
+    ssm, secrets = account.client("ssm"), account.client("secretsmanager")
+    values = {"cache/url": services.cache_url}
+    for role, path, login in (
+        ("app", "database/secret-arn", services.app),
+        ("owner", "database/owner-secret-arn", services.owner),
+    ):
+        content = json.dumps(asdict(login) | {"dbname": database})
+        made = secrets.create_secret(Name=f"marketplace/dev/database/{role}", SecretString=content)
+        values[path] = made["ARN"]
+    for path, value in values.items():
+        ssm.put_parameter(Name=f"/marketplace/dev/{path}", Value=value, Type="String")
+
+
+def _empty_database(services: Services) -> str:
+    """A database of this module's own, with the rights that the stage's roles have."""
+    name = f"deployed_{uuid4().hex}"
+    services.sql(f"CREATE DATABASE {name} OWNER marketplace_owner")
+    inside = replace(services, superuser=_of(services.superuser, name))
+    for objects, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE, SELECT")):
+        inside.sql(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE marketplace_owner IN SCHEMA public "
+            f"GRANT {rights} ON {objects} TO marketplace_app"
+        )
+    inside.sql("CREATE EXTENSION IF NOT EXISTS vector")
+    return name
+
+
+def _of(login: Login, database: str) -> Login:
+    return replace(login, dbname=database)
+
+
+def _free_port() -> int:
+    with bind(0, "a test", "") as held:
+        return int(held.getsockname()[1])
