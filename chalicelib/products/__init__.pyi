@@ -9,6 +9,7 @@ from .service import create as create
 from .service import of_seller as of_seller
 from .service import own as own
 from .service import public as public
+from .service import public_after as public_after
 from .service import put_back as put_back
 from .service import read as read
 from .service import search as search

@@ -130,6 +130,12 @@ def find_public(product_ids: Collection[UUID]) -> list[Product]:
     return list(_all(select(*COLUMNS).where(products.c.id.in_(product_ids), visible_to(None))))
 
 
+def public_after(product_id: UUID | None, limit: int) -> Sequence[Product]:
+    """Products that everybody may see, in the order of their ids, after `product_id` (None: from the first)."""
+    statement = select(*COLUMNS).where(visible_to(None)).order_by(products.c.id).limit(limit)
+    return _all(statement if product_id is None else statement.where(products.c.id > product_id))
+
+
 def of_seller(seller_id: UUID, page: PageRequest) -> Page[Product]:
     """A page of everything the seller has, in every status, newest first."""
     statement = select(*COLUMNS).where(products.c.seller_id == seller_id).order_by(products.c.id.desc())

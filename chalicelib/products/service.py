@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
@@ -111,6 +111,11 @@ def put_back(quantities: Mapping[UUID, int]) -> None:
 def public(product_ids: Collection[UUID]) -> dict[UUID, Product]:
     """Those of the products that everybody may see, by id."""
     return {product.id: product for product in repository.find_public(product_ids)}
+
+
+def public_after(product_id: UUID | None, limit: int) -> Sequence[Product]:
+    """Up to `limit` products that everybody may see, in the order of their ids, those after `product_id`."""
+    return repository.public_after(product_id, limit)
 
 
 def of_seller(caller: Caller, page: PageRequest) -> Page[Product]:

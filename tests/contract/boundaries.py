@@ -18,6 +18,7 @@ BOTOCORE_ERRORS = frozenset(
         "chalicelib/assistant/asking.py",
         "chalicelib/assistant/embeddings.py",
         "chalicelib/assistant/model.py",
+        "chalicelib/jobs/exports.py",
         "chalicelib/messaging/destinations.py",
         "chalicelib/messaging/redrive.py",
         "chalicelib/notifications/endpoints.py",

@@ -76,6 +76,8 @@ def _costs(rules: list[Template]) -> Iterator[str]:
         moves = [move for rule in rules if rule.get("Prefix") == prefix for move in rule.get("Transitions", [])]
         if [(move["StorageClass"], move["TransitionInDays"]) for move in moves] != CHEAPER:
             yield f"{prefix} is never stored cheaper"
+    if not any(rule.get("Prefix") == "exports/" and rule.get("ExpirationInDays") == 30 for rule in rules):
+        yield "keeps exports"
     everywhere = [rule for rule in rules if "Prefix" not in rule]
     if not any(rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 30} for rule in everywhere):
         yield "keeps old versions"

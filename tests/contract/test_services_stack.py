@@ -115,6 +115,7 @@ def test_an_upload_says_that_it_is_encrypted(template: dict[str, Any]) -> None:
             lambda rules: rules["store-originals-cheaper"].update(Status="Disabled"),
             "originals/ is never stored cheaper",
         ),
+        (lambda rules: rules["remove-old-exports"].pop("ExpirationInDays"), "keeps exports"),
         (lambda rules: rules["remove-old-versions"].pop("NoncurrentVersionExpiration"), "keeps old versions"),
         (lambda rules: rules["remove-abandoned-uploads"].clear(), "keeps parts of files"),
     ],
