@@ -267,17 +267,18 @@ class Crowd:
         self.told: dict[str, list[str]] = defaultdict(list)
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def gather(self, urls: Sequence[tuple[Actor, str]]) -> None:
-        """Everybody connects, some at once."""
+    async def gather(self, sockets_of_each: int) -> None:
+        """Everybody connects so many times, some at once."""
         room = asyncio.Semaphore(CONNECTING_AT_ONCE)
 
-        async def join(person: Actor, url: str) -> None:
+        async def join(person: Actor) -> None:
             async with room:
+                url = await asyncio.to_thread(ticket_of, person)
                 connection = await listen(url, open_timeout=120, ping_interval=None, close_timeout=5)
             self.listeners.append(Listener(person, connection))
             self._tasks.append(asyncio.create_task(self.listeners[-1].read()))
 
-        await asyncio.gather(*(join(person, url) for person, url in urls))
+        await asyncio.gather(*(join(person) for person in self._people * sockets_of_each))
 
     async def tell(self, events: int) -> None:
         """Everybody's order has so many events more."""
@@ -310,15 +311,12 @@ def test_of_hundreds_of_sockets_the_healthy_ones_get_everything_once_and_the_dea
 ) -> None:
     with ThreadPoolExecutor(4) as threads:
         people = list(threads.map(lambda _: api.person(), range(PEOPLE)))
-        urls = list(threads.map(lambda one: (one, ticket_of(one)), people * SOCKETS_OF_EACH))
 
-    asyncio.run(_lived_through(stack, Crowd(stack, people), people, urls))
+    asyncio.run(_lived_through(stack, Crowd(stack, people), people))
 
 
-async def _lived_through(
-    stack: Stack, crowd: Crowd, people: Sequence[Actor], urls: Sequence[tuple[Actor, str]]
-) -> None:
-    await crowd.gather(urls)
+async def _lived_through(stack: Stack, crowd: Crowd, people: Sequence[Actor]) -> None:
+    await crowd.gather(SOCKETS_OF_EACH)
     assert len(crowd.listeners) == PEOPLE * SOCKETS_OF_EACH == 500
     dying, leaving = crowd.listeners[0::10], crowd.listeners[5::10]
     healthy = [each for each in crowd.listeners if each not in dying and each not in leaving]
