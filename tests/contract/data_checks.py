@@ -56,7 +56,7 @@ def insecure_database(template: Template) -> list[str]:
 
 
 def insecure_proxy(template: Template) -> list[str]:
-    """Proxies that take a password or what is not encrypted, or that let in with another secret than that of the functions."""
+    """Proxies that take a password or what is not encrypted, or another secret than that of the functions."""
     faults = []
     for name, proxy in of_type(template, "AWS::RDS::DBProxy").items():
         auth = [(each["AuthScheme"], each["IAMAuth"], each["SecretArn"]) for each in proxy["Auth"]]
