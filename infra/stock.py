@@ -98,7 +98,7 @@ def _addresses(api_id: str, region: str) -> dict[str, str]:
     return {"REALTIME_ENDPOINT": f"https://{place}", "REALTIME_URL": f"wss://{place}"}
 
 
-def _configure(configuration: dict[str, Any], values: Mapping[str, str], addresses: Mapping[str, str]) -> None:
+def _configure(configuration: dict[str, Any], values: Mapping[str, str], addresses: dict[str, str]) -> None:
     by_parameter = dict(zip(PARAMETERS, values.values(), strict=True))
     variables = {variable: by_parameter[parameter] for variable, parameter in ENVIRONMENT.items()}
     for_declarations = {variable: by_parameter[parameter] for variable, parameter in _DECLARED.items()}
