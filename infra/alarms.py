@@ -1,4 +1,7 @@
-"""Alarms on every function and on the APIs, told to the stage's topic. Queues have theirs in the services stack."""
+"""Alarms on every function and on the APIs, told to the stage's topic. Queues have theirs in the services stack.
+
+Each says what is wrong, and where the runbook says what to do.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ TOPIC = "AlarmTopicArn"
 
 _SLOWEST_MILLISECONDS = 2000
 _OLDEST_RECORD_MILLISECONDS = 60_000
+_RUNBOOK = "docs/runbook.md"
 _SLOW: dict[str, Any] = {"ExtendedStatistic": "p99", "Threshold": _SLOWEST_MILLISECONDS, "EvaluationPeriods": 3}
+
+_FUNCTION_MEANS = {
+    "Errors": f"The function raised an error, ran out of time or memory, or did not start. {_RUNBOOK}#function-errors",
+    "Throttles": f"Lambda refused to start the function once more. {_RUNBOOK}#function-throttles",
+}
+_LATE = f"What was written to the table waits for this function for more than a minute. {_RUNBOOK}#stream-age"
 
 
 def add_alarms(template: Template, stage: Stage) -> Template:
@@ -24,13 +34,14 @@ def add_alarms(template: Template, stage: Stage) -> Template:
         if function["Type"] != "AWS::Serverless::Function":
             continue
         name = function["Properties"]["FunctionName"]
-        for metric in ("Errors", "Throttles"):
+        dimensions = {"FunctionName": {"Ref": logical_id}}
+        for metric, means in _FUNCTION_MEANS.items():
             resources[f"{logical_id}{metric}Alarm"] = _alarm(
-                f"{name}-{metric.lower()}", "AWS/Lambda", metric, {"FunctionName": {"Ref": logical_id}}, Statistic="Sum"
+                f"{name}-{metric.lower()}", means, "AWS/Lambda", metric, dimensions, Statistic="Sum"
             )
         if any(event["Type"] == "DynamoDB" for event in function["Properties"].get("Events", {}).values()):
             resources[f"{logical_id}IteratorAgeAlarm"] = _alarm(
-                f"{name}-iterator-age", "AWS/Lambda", "IteratorAge", {"FunctionName": {"Ref": logical_id}},
+                f"{name}-iterator-age", _LATE, "AWS/Lambda", "IteratorAge", dimensions,
                 Statistic="Maximum", Threshold=_OLDEST_RECORD_MILLISECONDS,
             )  # fmt: skip
     resources.update(_http_alarms(stage))
@@ -42,28 +53,35 @@ def add_alarms(template: Template, stage: Stage) -> Template:
 def _http_alarms(stage: Stage) -> Template:
     name = f"{APP}-{stage.name}-{http_api.STAGE_NAME}"
     dimensions = {"ApiId": {"Ref": "HttpApi"}, "Stage": http_api.STAGE_NAME}
+    failing = f"The HTTP API answered with a status of 500 or more. {_RUNBOOK}#api-errors"
+    slow = f"One request of a hundred takes more than two seconds, for a quarter of an hour. {_RUNBOOK}#api-latency"
     return {
-        "HttpApiErrorsAlarm": _alarm(f"{name}-errors", "AWS/ApiGateway", "5xx", dimensions, Statistic="Sum"),
-        "HttpApiLatencyAlarm": _alarm(f"{name}-latency", "AWS/ApiGateway", "Latency", dimensions, **_SLOW),
+        "HttpApiErrorsAlarm": _alarm(f"{name}-errors", failing, "AWS/ApiGateway", "5xx", dimensions, Statistic="Sum"),
+        "HttpApiLatencyAlarm": _alarm(f"{name}-latency", slow, "AWS/ApiGateway", "Latency", dimensions, **_SLOW),
     }
 
 
 def _websocket_alarms(stage: Stage) -> Template:
     api, name = websocket_api.API, f"{APP}-{stage.name}-{websocket_api.STAGE_NAME}"
     dimensions = {"ApiId": {"Ref": api}, "Stage": websocket_api.STAGE_NAME}
-    errors = {"Errors": "IntegrationError", "Failures": "ExecutionError"}
-    alarms = {
-        f"{api}{label}Alarm": _alarm(f"{name}-{label.lower()}", "AWS/ApiGateway", metric, dimensions, Statistic="Sum")
-        for label, metric in errors.items()
+    kinds: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "errors": ("IntegrationError", "The function of a socket failed.", {"Statistic": "Sum"}),
+        "failures": ("ExecutionError", "API Gateway could not call the function of a socket.", {"Statistic": "Sum"}),
+        "latency": ("IntegrationLatency", "One message of a hundred takes more than two seconds to handle.", _SLOW),
     }
-    slow = _alarm(f"{name}-latency", "AWS/ApiGateway", "IntegrationLatency", dimensions, **_SLOW)
-    return alarms | {f"{api}LatencyAlarm": slow}
+    return {
+        f"{api}{kind.title()}Alarm": _alarm(
+            f"{name}-{kind}", f"{means} {_RUNBOOK}#socket-{kind}", "AWS/ApiGateway", metric, dimensions, **settings
+        )
+        for kind, (metric, means, settings) in kinds.items()
+    }
 
 
-def _alarm(name: str, namespace: str, metric: str, dimensions: dict[str, Any], **settings: Any) -> Template:
+def _alarm(name: str, means: str, namespace: str, metric: str, dimensions: dict[str, Any], **settings: Any) -> Template:
     """An alarm when there is any of `metric` in five minutes, unless `settings` say otherwise."""
     properties = {
         "AlarmName": name,
+        "AlarmDescription": means,
         "Namespace": namespace,
         "MetricName": metric,
         "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
