@@ -15,6 +15,7 @@ from infra.events import (
 )
 from infra.functions import add_log_groups, allow_user_pool
 from infra.http_api import replace_rest_api
+from infra.network import join_network
 from infra.stages import APP, Stage
 from infra.websocket_api import bind_addresses, complete_websocket_api
 
@@ -38,5 +39,6 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = limit_retries(template, stage)
     template = add_log_groups(template, stage)
     template = allow_user_pool(template, stage)
+    template = join_network(template, stage)
     template = add_alarms(template, stage)
     return declare_parameters(template, stage)

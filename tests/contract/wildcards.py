@@ -24,6 +24,17 @@ FROZEN = (
         "X-Ray's writing actions have no resource type",
     ),
     Wildcard(
+        frozenset(
+            f"ec2:{action}"
+            for action in (
+                *("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface"),
+                *("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+            )
+        ),
+        r"\*",
+        "Lambda manages interfaces of a network with the role of each function; its code is denied the same",
+    ),
+    Wildcard(
         frozenset({"logs:CreateLogStream", "logs:PutLogEvents"}),
         r"arn:\S+:log-group:/aws/lambda/marketplace-\w+-\w+:log-stream:\*",
         "Lambda names a stream when an execution environment starts; the group is the function's own",

@@ -1,0 +1,153 @@
+"""How functions get into the private network of their stage, and are let in by what is there."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from infra.bindings import functions
+from infra.chalice_app import Template
+from infra.stages import APP, MIGRATE, Stage
+
+PARAMETERS = {
+    "PrivateSubnetIds": "network/private-subnet-ids",
+    "FunctionsGroupId": "network/functions-security-group-id",
+    "InternetGroupId": "network/internet-security-group-id",
+    "ProxyEndpoint": "database/proxy-endpoint",
+    "ProxyResourceId": "database/proxy-resource-id",
+    "SecretsKeyArn": "keys/secrets-arn",
+}
+WITHOUT_PROXY = ("dev",)
+DATABASE_USER = "marketplace_app"
+CA_FILE = "/var/task/chalicelib/database/rds-ca-rsa2048-g1.pem"
+
+# Functions that need Valkey without the database. Who needs the database may read its secret.
+_CACHE_ALONE = ("rank_bestsellers",)
+_SECRETS = ({"Ref": "DatabaseSecretArn"}, {"Ref": "DatabaseOwnerSecretArn"})
+
+# What Lambda does on behalf of a function in a network. None of it can be limited to interfaces that are not there yet.
+_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+def join_network(template: Template, stage: Stage) -> Template:
+    """`template` with whatever needs PostgreSQL or Valkey in the stage's private network. An emulator has none.
+
+    Where the stage has a proxy, functions are let in by it as their roles, and read no password. `migrate`, which has
+    the role of the owner, goes to the database itself, and so does everything where there is no proxy.
+    """
+    result = copy.deepcopy(template)
+    if stage.is_emulated:
+        return result
+    for name, properties in functions(result, stage).items():
+        statements = _statements(result, properties)
+        reads_secret = any(each.get("Resource") in _SECRETS for each in statements)
+        if not reads_secret and name not in _CACHE_ALONE:
+            continue
+        properties["VpcConfig"] = _place(statements)
+        statements += _interfaces(properties["FunctionName"])
+        if name != MIGRATE:
+            statements.append(_use_cache(stage))
+        if reads_secret:
+            _let_in(name, properties, statements, stage)
+    return _declare(result, stage)
+
+
+def _declare(template: Template, stage: Stage) -> Template:
+    """`template` with a parameter for each setting of the network and its data that it refers to."""
+    text = json.dumps(template["Resources"])
+    found = {name: path for name, path in PARAMETERS.items() if f'"Ref": "{name}"' in text or f"${{{name}}}" in text}
+    declared = {
+        name: {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(path)}
+        for name, path in found.items()
+    }
+    return {**template, "Parameters": template.get("Parameters", {}) | declared}
+
+
+def _let_in(name: str, properties: Template, statements: list[Template], stage: Stage) -> None:
+    variables = properties["Environment"]["Variables"]
+    if name == MIGRATE or stage.name in WITHOUT_PROXY:
+        variables["DATABASE_CA_FILE"] = CA_FILE
+        statements.append(_decrypt(variables["DATABASE_SECRET_ARN"]))
+        return
+    del variables["DATABASE_SECRET_ARN"]
+    variables |= {"DATABASE_HOST": {"Ref": "ProxyEndpoint"}, "DATABASE_USER": DATABASE_USER}
+    statements[:] = [each for each in statements if each.get("Resource") not in _SECRETS]
+    statements.append(_connect())
+
+
+def _place(statements: list[Template]) -> Template:
+    """Sockets are spoken to over the internet: no endpoint serves them, and one for APIs would hide all others."""
+    groups = [{"Ref": "FunctionsGroupId"}]
+    if any("execute-api:ManageConnections" in each["Action"] for each in statements):
+        groups.append({"Ref": "InternetGroupId"})
+    return {"SubnetIds": {"Fn::Split": [",", {"Ref": "PrivateSubnetIds"}]}, "SecurityGroupIds": groups}
+
+
+def _interfaces(function: str) -> list[Template]:
+    """Lambda may manage interfaces, and the function's own code may not: calls from it carry the function's name.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    """
+    itself = {"Fn::Sub": f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{function}"}
+    return [
+        {"Sid": "LetLambdaJoinNetwork", "Effect": "Allow", "Action": list(_INTERFACES), "Resource": "*"},
+        {
+            "Sid": "ButNotTheFunction",
+            "Effect": "Deny",
+            "Action": list(_INTERFACES),
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": itself}},
+        },
+    ]
+
+
+def _use_cache(stage: Stage) -> Template:
+    name = f"{APP}-{stage.name}"
+    return {
+        "Sid": "UseCache",
+        "Effect": "Allow",
+        "Action": ["elasticache:Connect"],
+        "Resource": [
+            {"Fn::Sub": f"arn:${{AWS::Partition}}:elasticache:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:{name}"}
+            for kind in ("serverlesscache", "user")
+        ],
+    }
+
+
+def _connect() -> Template:
+    user = f"${{ProxyResourceId}}/{DATABASE_USER}"
+    return {
+        "Sid": "ConnectToDatabase",
+        "Effect": "Allow",
+        "Action": ["rds-db:connect"],
+        "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{user}"},
+    }
+
+
+def _decrypt(secret: Any) -> Template:
+    return {
+        "Sid": "DecryptOwnDatabaseSecret",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": {"Ref": "SecretsKeyArn"},
+        "Condition": {
+            "StringEquals": {
+                "kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"},
+                "kms:EncryptionContext:SecretARN": secret,
+            }
+        },
+    }
+
+
+def _statements(template: Template, function: Template) -> list[Template]:
+    role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
+    statements: list[Template] = role["Policies"][0]["PolicyDocument"]["Statement"]
+    return statements
