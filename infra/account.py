@@ -25,13 +25,14 @@ class Account:
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         self._session = boto3.session.Session(profile_name=profile, region_name=region)
         self.region: str = self._session.region_name or DEFAULT_REGION
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
-    def client(self, service_name: str) -> Any:
-        """A client of one AWS service, always the same one."""
-        if service_name not in self._clients:
-            self._clients[service_name] = self._session.client(service_name, region_name=self.region)
-        return self._clients[service_name]
+    def client(self, service_name: str, region: str = "") -> Any:
+        """A client of one AWS service, always the same one; of another region when one is named."""
+        key = service_name, region or self.region
+        if key not in self._clients:
+            self._clients[key] = self._session.client(service_name, region_name=key[1])
+        return self._clients[key]
 
     def patient_client(self, service_name: str, seconds: int) -> Any:
         """A client that waits so long for an answer, and never asks twice."""

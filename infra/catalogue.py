@@ -13,17 +13,22 @@ from infra.errors import Refused
 from infra.stages import APP, LAPTOP
 
 TEMPLATES = Path(__file__).parent / "stacks"
-APPLICATION = "app"
+APPLICATION, DATA, EDGE = "app", "data", "edge"
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One stack. An account holds a shared one once for all stages; an emulator takes those that are `emulated`."""
+    """One stack. An account holds a shared one once for all stages; an emulator takes those that are `is_emulated`.
+
+    A stage can do without one that `is_optional`. `region` is the only one where it can be, if there is such a one.
+    """
 
     name: str
     holds: str
     is_shared: bool = False
     is_emulated: bool = False
+    is_optional: bool = False
+    region: str = ""
 
     @property
     def is_built(self) -> bool:
@@ -51,10 +56,11 @@ STACKS = (
         "delivery", "what releases are delivered with: the bucket for code, roles of the pipeline", is_shared=True
     ),
     Definition("network", "VPC, subnets, endpoints, security groups"),
-    Definition("data", "database, cache, keys"),
+    Definition(DATA, "database, cache, keys"),
     Definition("services", "user pool, queues, topics, mail, event bus, table, media bucket", is_emulated=True),
     Definition(APPLICATION, "functions, HTTP API, WebSocket API", is_emulated=True),
-    Definition("edge", "distribution, firewall, names"),
+    Definition("jobs", "tasks in containers, their schedules, their image's repository"),
+    Definition(EDGE, "distribution, firewall, certificate, names", is_optional=True, region="us-east-1"),
 )
 NAMES = tuple(definition.name for definition in STACKS)
 
@@ -76,10 +82,16 @@ def belongs(definition: Definition, stage: str, *, emulated: bool = False) -> bo
     return definition.is_there and _fits(definition, stage, emulated)
 
 
-def _check(name: str, stage: str, emulated: bool) -> None:
-    definition = next((each for each in STACKS if each.name == name), None)
-    if definition is None:
+def named(name: str) -> Definition:
+    """The stack of that name. Raises `Refused` with all names when there is none."""
+    found = next((definition for definition in STACKS if definition.name == name), None)
+    if found is None:
         raise Refused(f"There is no stack {name!r}: choose of {', '.join(NAMES)}.")
+    return found
+
+
+def _check(name: str, stage: str, emulated: bool) -> None:
+    definition = named(name)
     if not definition.is_there:
         raise Refused(f"The stack {name} has no template: {definition.template} is missing.")
     if not _fits(definition, stage, emulated):

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from infra import changes
+from infra import changes, cloudformation
 from infra.changes import Change
-from infra.cloudformation import CAPABILITIES, Stack
+from infra.cloudformation import CAPABILITIES, SHELL, Stack
 from infra.errors import Refused
 
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -37,7 +37,7 @@ def create(
 
     Raises `Refused` with CloudFormation's reason when the request is wrong.
     """
-    is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+    is_new = stack is None or stack["StackStatus"] == SHELL
     try:
         made = client.create_change_set(
             StackName=name,
@@ -53,11 +53,18 @@ def create(
 
 
 def discard(client: Any, change_set: ChangeSet) -> None:
-    """Forget a change set, and the shell of a stack that was made for it."""
+    """Forget a change set, and the shell of a stack that was made for it.
+
+    Whoever may only ask leaves the shell. It holds nothing, and a deployment begins in it.
+    """
     client.delete_change_set(ChangeSetName=change_set.id)
-    stacks = client.describe_stacks(StackName=change_set.stack_id)["Stacks"]
-    if stacks[0]["StackStatus"] == "REVIEW_IN_PROGRESS":
+    if cloudformation.by_id(client, change_set.stack_id)["StackStatus"] != SHELL:
+        return
+    try:
         client.delete_stack(StackName=change_set.stack_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
 
 
 def _read(client: Any, name: str, change_set: str, stack_id: str) -> ChangeSet:

@@ -16,6 +16,9 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAN
 LARGEST_BODY = 51_200
 """Bytes of a template in a request; CloudFormation takes a larger one from S3 only."""
 
+SHELL = "REVIEW_IN_PROGRESS"
+"""The state of a stack that was made to hold a change set, which nobody has carried out."""
+
 SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"}
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 3.0

@@ -5,30 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from infra import artifacts, change_sets, cloudformation, parameters, templates
+from infra import artifacts, catalogue, change_sets, cloudformation, parameters, templates
 from infra.account import Account
 from infra.build import PACKAGE, PROJECT, TEMPLATE
 from infra.catalogue import Definition
 from infra.change_sets import ChangeSet
-from infra.cloudformation import Progress, Stack
-from infra.errors import Interrupted, Refused
+from infra.cloudformation import SHELL, Progress, Stack
+from infra.errors import Interrupted
 from infra.parameters import Given
+from infra.resumption import NEVER_CREATED
 from infra.stages import Stage
 from infra.templates import Template
-
-# A creation that failed leaves a shell, in which nothing is and which can only be deleted.
-NEVER_CREATED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
-_SHELL = "REVIEW_IN_PROGRESS"
 
 
 @dataclass(frozen=True)
 class Proposal:
     """What a stack is to become. `missing`: SSM parameters that it reads and that nobody has written yet."""
 
+    definition: Definition
     name: str
     stack: Stack | None
     template: Template
@@ -38,29 +35,33 @@ class Proposal:
     @property
     def is_new(self) -> bool:
         """Whether the stack holds nothing yet."""
-        return self.stack is None or self.stack["StackStatus"] in {*NEVER_CREATED, _SHELL}
+        return self.stack is None or self.stack["StackStatus"] in {*NEVER_CREATED, SHELL}
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release of one stage. `built` is the folder of the build; `bucket` is empty where there is none yet."""
+    """One release of one stage. `built` is the folder of the build; `bucket` is empty where there is none yet.
+
+    CloudFormation works with `execution_role` in the stage's own stacks; without one as whoever asks it.
+    """
 
     account: Account
     stage: Stage
     built: Path
     bucket: str
     given: Given
+    execution_role: str = ""
 
     def propose(self, definition: Definition) -> Proposal:
         """What `definition`'s stack is to become. Raises `Refused` when a parameter is wrong or missing."""
         name = definition.stack(self.stage.name)
         template = templates.read(self._text(definition))
-        stack = cloudformation.find(self._client, name)
+        stack = cloudformation.find(self.client(definition), name)
         given = self.given.get(definition.name, {})
         requested = parameters.request(definition.name, template, given, self._own(definition, template), stack)
         reads = {*parameters.first_references(template, requested), *template.references(self.stage.name)}
-        missing = parameters.unwritten(self.account.client("ssm"), reads)
-        return Proposal(name, stack, template, requested, missing)
+        missing = parameters.unwritten(self.account.client("ssm", definition.region), reads)
+        return Proposal(definition, name, stack, template, requested, missing)
 
     def change_set(self, proposal: Proposal) -> ChangeSet:
         """CloudFormation's word on a proposal. Raises `Refused` when it does not take it."""
@@ -68,82 +69,65 @@ class Release:
         if proposal.template.size > cloudformation.LARGEST_BODY:
             url = artifacts.upload_template(self.account, self.bucket, proposal.template.text)
             body = {"TemplateURL": url}
-        request = {**body, "Parameters": proposal.parameters}
-        return change_sets.create(self._client, proposal.name, proposal.stack, request, self._tags)
+        request = {**body, "Parameters": proposal.parameters, **self.role(proposal.definition)}
+        client = self.client(proposal.definition)
+        return change_sets.create(client, proposal.name, proposal.stack, request, self._tags(proposal.definition))
 
-    def change_set_of_parameters(self, stack: Stack, **values: str) -> ChangeSet:
-        """What becomes of a stack when nothing but the values of these parameters changes."""
-        request = {"UsePreviousTemplate": True, "Parameters": parameters.unchanged_but(stack, **values)}
-        return change_sets.create(self._client, stack["StackName"], stack, request, self._tags)
+    def discard(self, definition: Definition, change_set: ChangeSet) -> None:
+        """Forget a change set of `definition`'s stack."""
+        change_sets.discard(self.client(definition), change_set)
 
-    def execute(self, name: str, change_set: ChangeSet, progress: Progress) -> None:
+    def change_set_of_parameters(self, definition: Definition, stack: Stack, **values: str) -> ChangeSet:
+        """What becomes of `definition`'s stack when nothing but the values of these parameters changes."""
+        changed = parameters.unchanged_but(stack, **values)
+        request = {"UsePreviousTemplate": True, "Parameters": changed, **self.role(definition)}
+        return change_sets.create(self.client(definition), stack["StackName"], stack, request, self._tags(definition))
+
+    def execute(self, definition: Definition, change_set: ChangeSet, progress: Progress) -> None:
         """Carry a change set out, and return when that is done. Raises `DeploymentFailed`, `Interrupted`."""
-        seen = cloudformation.event_ids(self._client, change_set.stack_id)
+        client = self.client(definition)
+        seen = cloudformation.event_ids(client, change_set.stack_id)
         expected = {change.resource for change in change_set.changes}
-        self._client.execute_change_set(ChangeSetName=change_set.id)
+        client.execute_change_set(ChangeSetName=change_set.id)
         try:
-            cloudformation.watch(self._client, change_set.stack_id, seen, progress, expected)
+            cloudformation.watch(client, change_set.stack_id, seen, progress, expected)
         except KeyboardInterrupt:
-            raise Interrupted(_how_to_go_on(name, self.stage.name)) from None
+            raise Interrupted(_how_to_go_on(definition.stack(self.stage.name), self.stage.name)) from None
 
-    def settle(self, name: str, progress: Progress) -> Stack | None:
-        """The stack `name` once a change can start from where it is: waits, goes on, cleans up. None: not there.
+    def role(self, definition: Definition) -> Mapping[str, str]:
+        """What a request about `definition`'s stack says of the role to work with."""
+        is_own = bool(self.execution_role) and not definition.is_shared
+        return {"RoleARN": self.execution_role} if is_own else {}
 
-        Raises `Refused` with what to do where a person has to decide, `DeploymentFailed`.
-        """
-        while (stack := cloudformation.find(self._client, name)) is not None:
-            match stack["StackStatus"]:
-                case "UPDATE_ROLLBACK_FAILED":
-                    self._continue_rollback(stack, progress)
-                case state if state in NEVER_CREATED:
-                    progress(f"{name} was never created: deleting what is left of it")
-                    self._delete(stack, progress)
-                case "DELETE_FAILED":
-                    command = f"aws cloudformation delete-stack --stack-name {name}"
-                    raise Refused(f"{name} is half deleted. Find the reason in its events, then end it: {command}")
-                case state if state != _SHELL and state.endswith("_IN_PROGRESS"):
-                    progress(f"{name} is in {state}: waiting")
-                    seen = cloudformation.event_ids(self._client, stack["StackId"])
-                    cloudformation.settle(self._client, stack["StackId"], seen, progress)
-                case _:
-                    return stack
-        return None
+    def client(self, definition: Definition) -> Any:
+        """CloudFormation where `definition`'s stack is."""
+        return self.account.client("cloudformation", definition.region)
 
-    @property
-    def _client(self) -> Any:
-        return self.account.client("cloudformation")
+    def _tags(self, definition: Definition) -> Mapping[str, str]:
+        """What each resource of a stack is found by in the account's costs."""
+        tags: dict[str, str] = json.loads((PROJECT / ".chalice" / "config.json").read_text())["tags"]
+        return tags if definition.is_shared else {**tags, "stage": self.stage.name}
 
-    @cached_property
-    def _tags(self) -> Mapping[str, str]:
-        configuration = json.loads((PROJECT / ".chalice" / "config.json").read_text())
-        return {**configuration["tags"], "stage": self.stage.name}
+    def _addresses(self) -> Mapping[str, str]:
+        """What stands behind the edge, which SSM parameters of this region do not reach."""
+        application = catalogue.named(catalogue.APPLICATION)
+        stack = cloudformation.find(self.client(application), application.stack(self.stage.name))
+        found = cloudformation.outputs(stack) if stack else {}
+        names = {"ApiId": "HttpApiId", "WebsocketApiId": "WebsocketApiId"}
+        return {parameter: found[output] for output, parameter in names.items() if output in found}
 
     def _text(self, definition: Definition) -> str:
         return (self.built / TEMPLATE if definition.is_built else definition.template).read_text()
 
     def _own(self, definition: Definition, template: Template) -> Mapping[str, str]:
         """What the command itself knows of the parameters that a template has."""
-        own = {"Stage": self.stage.name}
+        own = {"Stage": self.stage.name, "HomeRegion": self.account.region}
+        if definition.name == catalogue.EDGE:
+            own |= self._addresses()
         if definition.is_built:
             key = artifacts.code_key(self.built / PACKAGE)
             own |= {"CodeBucket": self.bucket, "CodeKey": key, "MigrateCodeKey": key}
         return {name: value for name, value in own.items() if name in template.parameters}
-
-    def _continue_rollback(self, stack: Stack, progress: Progress) -> None:
-        name, stack_id = stack["StackName"], stack["StackId"]
-        progress(f"{name}: going on with the rollback that failed")
-        seen = cloudformation.event_ids(self._client, stack_id)
-        self._client.continue_update_rollback(StackName=name)
-        state, failures = cloudformation.settle(self._client, stack_id, seen, progress)
-        if state == "UPDATE_ROLLBACK_FAILED":
-            command = f"aws cloudformation continue-update-rollback --stack-name {name} --resources-to-skip RESOURCE"
-            advice = f"Mend the reason and deploy again, or leave the resource as it is: {command}"
-            raise Refused("\n".join([f"{name} cannot go back to where it was.", *failures, advice]))
-
-    def _delete(self, stack: Stack, progress: Progress) -> None:
-        seen = cloudformation.event_ids(self._client, stack["StackId"])
-        self._client.delete_stack(StackName=stack["StackName"])
-        cloudformation.watch(self._client, stack["StackId"], seen, progress)
 
 
 def _how_to_go_on(name: str, stage: str) -> str:

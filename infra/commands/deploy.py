@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from rich.console import Console
 
-from infra import artifacts, change_report, change_sets, cloudformation, migration, stages
+from infra import artifacts, catalogue, change_report, cloudformation, database, migration, resumption, stages
 from infra.account import Account
 from infra.approval import Approval, ask
 from infra.build import PACKAGE
 from infra.catalogue import Definition
+from infra.change_sets import ChangeSet
 from infra.cloudformation import Stack
 from infra.commands import plan
 from infra.errors import Refused
@@ -24,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     stage = stages.named(options.stage, emulated=account.is_emulated)
     definitions = plan.stacks(account, stage, options.stacks)
     release = plan.release(options, account, definitions, plan.bucket(options, account, making=True))
+    release = replace(release, execution_role=plan.execution_role(account, stage))
     approval = Approval(stage, options.allow_replacement, says_yes=options.yes, ask=ask)
     deployment = Deployment(release, approval, console(), migrates=not options.no_migrations)
     for definition in definitions:
@@ -47,9 +50,12 @@ class Deployment:
         Raises `Refused`, `DeploymentFailed`, `Interrupted`; what was done before stays done, and a second try goes on.
         """
         name = definition.stack(self._release.stage.name)
-        stack = self._release.settle(name, self._say)
+        role = self._release.role(definition)
+        stack = resumption.settle(self._release.client(definition), name, self._say, role)
         if not definition.is_built:
             self._apply(definition)
+            if definition.name == catalogue.DATA:
+                self._prepare_database()
             return
         artifacts.upload_code(self._release.account, self._release.bucket, self._release.built / PACKAGE)
         if stack is None or not _can_migrate_first(stack):
@@ -57,15 +63,13 @@ class Deployment:
             self._migrate()
         else:
             self._look_ahead(definition)
-            self._migrate_first(stack)
+            self._migrate_first(definition, stack)
             self._apply(definition)
 
     def print_outputs(self, definition: Definition) -> None:
         """What the stack of `definition` gives to those who use it."""
-        client = self._release.account.client("cloudformation")
-        for key, value in cloudformation.outputs(
-            cloudformation.by_id(client, definition.stack(self._release.stage.name))
-        ).items():
+        stack = cloudformation.by_id(self._release.client(definition), definition.stack(self._release.stage.name))
+        for key, value in cloudformation.outputs(stack).items():
             self._say(f"{key}: {value}")
 
     def _apply(self, definition: Definition) -> None:
@@ -75,8 +79,8 @@ class Deployment:
         self._screen.print(change_report.summary(proposal.name, change_set.changes, note))
         if change_set.changes_nothing:
             return
-        self._check(proposal.name, change_set)
-        self._release.execute(proposal.name, change_set, self._say)
+        self._check(definition, change_set)
+        self._release.execute(definition, change_set, self._say)
         self._say(f"{proposal.name}: done")
 
     def _look_ahead(self, definition: Definition) -> None:
@@ -84,19 +88,19 @@ class Deployment:
         proposal = self._proposal(definition)
         change_set = self._release.change_set(proposal)
         if not change_set.changes_nothing:
-            self._check(proposal.name, change_set)
-            change_sets.discard(self._release.account.client("cloudformation"), change_set)
+            self._check(definition, change_set)
+            self._release.discard(definition, change_set)
 
-    def _migrate_first(self, stack: Stack) -> None:
+    def _migrate_first(self, definition: Definition, stack: Stack) -> None:
         """Hand `migrate` the new package, and nobody else, and call it: code that runs is as it was meanwhile."""
         if not self._migrates:
             return
         bucket = _parameters(stack)["CodeBucket"]
         key = artifacts.upload_code(self._release.account, bucket, self._release.built / PACKAGE)
-        change_set = self._release.change_set_of_parameters(stack, MigrateCodeKey=key)
+        change_set = self._release.change_set_of_parameters(definition, stack, MigrateCodeKey=key)
         if not change_set.changes_nothing:
-            self._check(stack["StackName"], change_set)
-            self._release.execute(stack["StackName"], change_set, self._say)
+            self._check(definition, change_set)
+            self._release.execute(definition, change_set, self._say)
         self._migrate()
 
     def _migrate(self) -> None:
@@ -110,13 +114,20 @@ class Deployment:
             raise Refused(f"{proposal.name} reads SSM parameters that nobody has written: {names}.")
         return proposal
 
-    def _check(self, name: str, change_set: change_sets.ChangeSet) -> None:
+    def _prepare_database(self) -> None:
+        """The roles that `migrate` and the functions sign in as, until the first deployment got as far as those."""
+        application = catalogue.named(catalogue.APPLICATION)
+        name = application.stack(self._release.stage.name)
+        if cloudformation.find(self._release.client(application), name) is None:
+            database.prepare(self._release.account, self._release.stage, progress=self._say)
+
+    def _check(self, definition: Definition, change_set: ChangeSet) -> None:
         try:
-            self._approval.check(name, change_set.changes)
+            self._approval.check(definition.stack(self._release.stage.name), change_set.changes)
         except Refused:
             for line in change_report.lines([change for change in change_set.changes if change.endangers]):
                 self._screen.print(line)
-            change_sets.discard(self._release.account.client("cloudformation"), change_set)
+            self._release.discard(definition, change_set)
             raise
 
     def _say(self, line: str) -> None:

@@ -10,6 +10,8 @@ from rich.console import Console
 from infra import artifacts, catalogue, cloudformation, stages
 from infra.account import Account
 from infra.approval import PROTECTED, ask
+from infra.catalogue import Definition
+from infra.commands import plan
 from infra.errors import Interrupted, Refused
 from infra.stages import APP, LAPTOP, Stage
 from ops.terminal import console
@@ -27,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     screen = console()
     left: list[str] = []
     for definition in reversed([each for each in catalogue.STACKS if not each.is_shared]):
-        left += _destroy(account, definition.stack(stage.name), screen)
+        left += _destroy(account, definition, stage, screen)
     _remove_code(account, stage, screen)
     for what in [*left, *_parameters(account, stage)]:
         screen.print(f"left in the account: {what}", markup=False)
@@ -48,15 +50,15 @@ def _ask(stage: Stage, account: Account, confirmed: str) -> None:
         raise Refused(f"Nothing was deleted: the stage's name has to be typed, or given as --confirm {stage.name}.")
 
 
-def _destroy(account: Account, name: str, screen: Console) -> list[str]:
+def _destroy(account: Account, definition: Definition, stage: Stage, screen: Console) -> list[str]:
     """Delete one stack, and return what it leaves behind."""
+    client, name = account.client("cloudformation", definition.region), definition.stack(stage.name)
     lines: list[str] = []
 
     def tell(line: str) -> None:
         lines.append(line)
         screen.print(line, markup=False)
 
-    client = account.client("cloudformation")
     stack = cloudformation.find(client, name)
     if stack is None:
         return []
@@ -65,7 +67,8 @@ def _destroy(account: Account, name: str, screen: Console) -> list[str]:
     cloudformation.settle(client, stack_id, seen, tell)
     for bucket in _buckets_to_empty(client, stack_id):
         tell(f"{bucket}: {artifacts.empty(account.client('s3'), bucket)} versions of objects removed")
-    client.delete_stack(StackName=name)
+    role = plan.execution_role(account, stage)
+    client.delete_stack(StackName=name, **({"RoleARN": role} if role else {}))
     try:
         cloudformation.watch(client, stack_id, seen, tell)
     except KeyboardInterrupt:

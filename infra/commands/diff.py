@@ -6,7 +6,7 @@ import argparse
 
 from rich.console import Console
 
-from infra import change_report, change_sets, changes, cloudformation, stages
+from infra import change_report, changes, cloudformation, stages
 from infra.account import Account
 from infra.commands import plan
 from infra.releases import Proposal, Release
@@ -38,7 +38,7 @@ def _print(screen: Console, release: Release, proposal: Proposal) -> bool:
     if change_set.changes_nothing:
         screen.print(change_report.summary(proposal.name, []))
         return False
-    change_sets.discard(release.account.client("cloudformation"), change_set)
+    release.discard(proposal.definition, change_set)
     note = "" if change_set.changes else "but for what is around the resources, such as outputs"
     screen.print(
         change_report.summary(proposal.name, change_set.changes, note),
@@ -55,6 +55,6 @@ def _why_not_asked(release: Release, proposal: Proposal) -> str:
         return f"nobody has written {proposal.missing[0]}{more} yet"
     if proposal.template.size > cloudformation.LARGEST_BODY and not release.bucket:
         return "there is no bucket to put it into yet"
-    if proposal.is_new and proposal.stack and proposal.stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+    if proposal.is_new and proposal.stack and proposal.stack["StackStatus"] != cloudformation.SHELL:
         return f"the stack is in {proposal.stack['StackStatus']} and will be made anew"
     return ""

@@ -12,12 +12,11 @@ from ops.terminal import console, table, write_json
 def run(options: argparse.Namespace) -> int:
     """Print the outputs of each stack, as a table or as JSON: stack → output → value."""
     account = Account(options.profile, options.region)
-    client = account.client("cloudformation")
-    found = {
-        definition.name: cloudformation.outputs(stack)
-        for definition in catalogue.STACKS
-        if (stack := cloudformation.find(client, definition.stack(options.stage))) is not None
-    }
+    found: dict[str, dict[str, str]] = {}
+    for definition in catalogue.STACKS:
+        client = account.client("cloudformation", definition.region)
+        if (stack := cloudformation.find(client, definition.stack(options.stage))) is not None:
+            found[definition.name] = cloudformation.outputs(stack)
     if options.json:
         write_json(found)
         return 0

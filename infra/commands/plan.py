@@ -13,19 +13,24 @@ from infra.catalogue import Definition
 from infra.cloudformation import Progress
 from infra.errors import Refused
 from infra.releases import Release
-from infra.stages import LAPTOP, Stage
+from infra.stages import APP, LAPTOP, Stage
 
 
 def stacks(account: Account, stage: Stage, names: str) -> list[Definition]:
-    """The stacks of a comma-separated list, or all of the stage's, with the account's own where that is missing.
+    """The stacks of a comma-separated list, or all of the stage's: optional ones once they are there.
 
-    Raises `Refused` as `catalogue.chosen` does, and for the laptop's stage.
+    Where the account's own stack is missing, that comes first. Raises `Refused` as `catalogue.chosen` does, and for the
+    laptop's stage.
     """
     if stage.name == LAPTOP:
         raise Refused("The stage local is the laptop's: `make run` deploys it.")
     named = [name.strip() for name in names.split(",") if name.strip()]
     chosen = catalogue.chosen(stage.name, named, emulated=account.is_emulated)
-    return chosen if named or account.is_emulated else [*_missing_once(account, stage), *chosen]
+    if named or account.is_emulated:
+        return chosen
+    needed = catalogue.named("account")
+    first = [] if _is_deployed(account, needed, stage) else [needed]
+    return [*first, *(each for each in chosen if not each.is_optional or _is_deployed(account, each, stage))]
 
 
 def release(options: argparse.Namespace, account: Account, definitions: Sequence[Definition], bucket: str) -> Release:
@@ -46,6 +51,16 @@ def bucket(options: argparse.Namespace, account: Account, *, making: bool) -> st
     return find(account, stages.named(options.stage), options.bucket)
 
 
+def execution_role(account: Account, stage: Stage) -> str:
+    """The role that the delivery stack has for CloudFormation to work with in a stage; empty without that stack."""
+    client = account.client("ssm")
+    try:
+        name = f"/{APP}/delivery/{stage.name}/execution-role-arn"
+        return str(client.get_parameter(Name=name)["Parameter"]["Value"])
+    except client.exceptions.ParameterNotFound:
+        return ""
+
+
 def _make(options: argparse.Namespace, stage: Stage, built: Path, progress: Progress) -> None:
     if options.build is None:
         build(stage.name, built, emulated=stage.is_emulated, progress=progress)
@@ -55,8 +70,6 @@ def _make(options: argparse.Namespace, stage: Stage, built: Path, progress: Prog
         raise Refused(f"The build in {built} is of the stage {other}.")
 
 
-def _missing_once(account: Account, stage: Stage) -> list[Definition]:
-    """What an account needs once, where it has not got it."""
-    (needed,) = catalogue.chosen(stage.name, ["account"])
-    is_there = cloudformation.find(account.client("cloudformation"), needed.stack(stage.name))
-    return [] if is_there else [needed]
+def _is_deployed(account: Account, definition: Definition, stage: Stage) -> bool:
+    client = account.client("cloudformation", definition.region)
+    return cloudformation.find(client, definition.stack(stage.name)) is not None

@@ -16,11 +16,10 @@ _RELEASE = re.compile(r"release (\S+)$")
 def run(options: argparse.Namespace) -> int:
     """Print state, release, last change and drift of each stack."""
     account = Account(options.profile, options.region)
-    client = account.client("cloudformation")
     rows = table("stack", "state", "release", "last change", "drift")
     for definition in catalogue.STACKS:
         name = definition.stack(options.stage)
-        stack = cloudformation.find(client, name)
+        stack = cloudformation.find(account.client("cloudformation", definition.region), name)
         if stack is not None or catalogue.belongs(definition, options.stage, emulated=account.is_emulated):
             rows.add_row(name, *_columns(stack))
     console().print(rows)

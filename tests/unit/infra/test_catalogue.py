@@ -27,7 +27,7 @@ def names(*wanted: str, stage: str = "dev", emulated: bool = False) -> list[str]
 
 @pytest.mark.usefixtures("_whole")
 def test_a_stage_has_its_own_stacks_in_order() -> None:
-    assert [name.removeprefix("marketplace-dev-") for name in names()] == ["network", "data", "services", "app", "edge"]
+    assert [name.removeprefix("marketplace-dev-") for name in names()] == STAGE
 
 
 @pytest.mark.usefixtures("_whole")
@@ -79,5 +79,6 @@ def test_no_stack_reads_what_a_later_one_writes() -> None:
         written |= set(_WRITTEN.findall(text))
 
 
+STAGE = ["network", "data", "services", "app", "jobs", "edge"]
 _WRITTEN = re.compile(r'Name: !Sub "?/marketplace/\$\{Stage\}/([a-z/-]+)')
 _READ = re.compile(r"(?:Default: /marketplace/[a-z]+|resolve:ssm:/marketplace/\$\{Stage\})/([a-z/-]+)")

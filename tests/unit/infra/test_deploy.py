@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from infra.artifacts import upload_code, upload_template
 from infra.deploy import deploy_stack
 from infra.errors import DeploymentFailed
-
-STACK = "marketplace-dev-app"
-
-
-class CloudFormation:
-    """A stack that goes where the script says: each operation has the events and the status it ends with."""
-
-    def __init__(self, status: str = "", **script: tuple[str, list[tuple[str, str, str]]]) -> None:
-        self.status = status
-        self.script = script
-        self.calls: list[str] = []
-        self.requests: list[dict[str, Any]] = []
-        self._events: list[dict[str, str]] = [_event(0, STACK, status, "")] if status else []
-
-    def describe_stacks(self, **request: str) -> dict[str, Any]:
-        if not self.status:
-            raise _refused(f"Stack with id {request['StackName']} does not exist")
-        outputs = [{"OutputKey": "ApiUrl", "OutputValue": "https://api"}]
-        return {"Stacks": [{"StackName": STACK, "StackId": STACK, "StackStatus": self.status, "Outputs": outputs}]}
-
-    def create_stack(self, **request: Any) -> dict[str, str]:
-        return self._run("create", request)
-
-    def update_stack(self, **request: Any) -> dict[str, str]:
-        if "update" not in self.script:
-            raise _refused("No updates are to be performed.")
-        return self._run("update", request)
-
-    def delete_stack(self, **request: Any) -> dict[str, str]:
-        return self._run("delete", request)
-
-    def get_paginator(self, _: str) -> CloudFormation:
-        return self
-
-    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
-        yield {"StackEvents": self._events[::-1]}
-
-    def _run(self, operation: str, request: dict[str, Any]) -> dict[str, str]:
-        self.calls.append(operation)
-        self.requests.append(request)
-        self.status, events = self.script[operation]
-        self._events += [_event(len(self._events) + n, *event) for n, event in enumerate(events)]
-        if self.status == "DELETE_COMPLETE":
-            self._events = self._events[-1:]
-        return {"StackId": STACK}
+from tests.cloudformation import STACK, CloudFormation, refused
 
 
 class Bucket:
@@ -141,7 +95,7 @@ def test_an_update_that_rolled_back_failed() -> None:
 def test_a_refused_template_is_a_failed_deployment() -> None:
     class Strict(CloudFormation):
         def create_stack(self, **_: Any) -> dict[str, str]:
-            raise _refused("Template format error")
+            raise refused("Template format error")
 
     with pytest.raises(DeploymentFailed, match="Template format error"):
         deploy(Strict())
@@ -172,17 +126,3 @@ def test_a_template_is_uploaded_under_its_content_and_has_an_address() -> None:
     assert url == f"https://s3.eu-central-1.amazonaws.com/code/{key}"
     assert body == b"{}"
     assert upload_template(Session(bucket), "code", "[]") != url
-
-
-def _event(number: int, resource: str, status: str, reason: str) -> dict[str, str]:
-    return {
-        "EventId": str(number),
-        "LogicalResourceId": resource,
-        "ResourceType": "AWS::Some::Type",
-        "ResourceStatus": status,
-        "ResourceStatusReason": reason,
-    }
-
-
-def _refused(message: str) -> ClientError:
-    return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "Operation")
