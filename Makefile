@@ -44,7 +44,7 @@ events: environments ## write the catalogue of the declared events to docs/event
 	@UPDATE_EVENTS=1 $(BIN)/python -m pytest --quiet tests/contract/test_event_catalogue.py
 
 requirements: environments ## pin the newest versions that the requirements*.in allow
-	for pinned in requirements requirements-dev local/requirements-emulator; do \
+	for pinned in requirements requirements-jobs requirements-dev local/requirements-emulator; do \
 		CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
 			--strip-extras --no-annotate --no-emit-options --output-file $$pinned.txt $$pinned.in \
 			|| exit 1; \

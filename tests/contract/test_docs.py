@@ -28,6 +28,7 @@ TOP_LEVEL = {
     *("app.py", "bench", "chalicelib", "docs", "infra", "local", "migrations", "ops", "tests", "vendor"),
     *(".chalice", ".ci", ".editorconfig", ".pre-commit-config.yaml", "Makefile", "pyproject.toml"),
     *("requirements.txt", "requirements-dev.txt", "requirements.in", "requirements-dev.in"),
+    *("requirements-jobs.txt", "requirements-jobs.in", "Dockerfile"),
 }
 MADE_LATER = re.compile(r"\.chalice/deploy|[…<{*]|build/")
 
