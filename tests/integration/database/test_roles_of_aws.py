@@ -105,6 +105,27 @@ def test_the_functions_change_no_table(login: Callable[[str], Login], statement:
         app.run(statement)
 
 
+def test_roles_that_are_not_there_are_made(
+    rds: RdsData, server: Connection, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.database.OWNER", "new_owner")
+    monkeypatch.setattr("infra.database.APP", "new_app")
+    make_roles(DataApi(rds, "cluster", "secret"), {"new_owner": "o", "new_app": "a"})
+    owner, app = (
+        replace(services.superuser, dbname=SCRATCH, username=role, password=password)
+        for role, password in (("new_owner", "o"), ("new_app", "a"))
+    )
+    with closing(owner.connect()) as connection:
+        connection.run("CREATE TABLE things (name text)")
+    with closing(app.connect()) as connection:
+        connection.run("INSERT INTO things VALUES ('one')")
+    with closing(replace(services.superuser, dbname=SCRATCH).connect()) as inside:
+        inside.run(f"REASSIGN OWNED BY new_owner TO {ADMIN}")
+        inside.run("DROP OWNED BY new_owner")
+        inside.run("DROP OWNED BY new_app")
+    server.run("DROP ROLE new_owner, new_app")
+
+
 def test_the_functions_have_time_limits(login: Callable[[str], Login]) -> None:
     with closing(login(APP).connect()) as app:
         limits = {name: app.run(f"SHOW {name}")[0][0] for name in database.APP_TIMEOUTS}
