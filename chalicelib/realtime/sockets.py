@@ -6,6 +6,7 @@ A frame is a JSON object of less than 32 KB, which API Gateway carries in one pi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from chalicelib.realtime import connections
 from chalicelib.web import strict_json
 
 MAX_FRAME_BYTES = 32 * 1024
+AT_ONCE = 8
 
 _NOBODY_THERE = {"GoneException", "BadRequestException"}
 
@@ -51,23 +53,18 @@ def send(connection_id: str, frame: Mapping[str, Any], person_id: UUID | str | N
 def push(person_id: UUID | str, frame: Mapping[str, Any]) -> int:
     """Sends `frame` to every connection of the person and returns to how many; those that are gone are forgotten.
 
-    Raises `Unavailable` when one may not have got it, after the others have. Who sends it again gives it to all of them
-    again, so a frame that may be repeated has an `id`.
+    Some at once, so that a silent connection holds few others up. Raises `Unavailable` when one may not have got it,
+    after the others have. Who sends it again gives it to all of them again: a frame that may be repeated has an `id`.
     """
-    failure: Unavailable | None = None
-    sent = 0
-    for connection_id in connections.of_person(person_id):
-        try:
-            send(connection_id, frame, person_id)
-            sent += 1
-        except Gone:
-            count("ConnectionsGone")
-        except Unavailable as error:
-            failure = error
-    count("FramesPushed", sent)
-    if failure:
-        raise failure
-    return sent
+    open_now = connections.of_person(person_id)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failures = list(pool.map(lambda connection_id: _failure_of(connection_id, frame, person_id), open_now))
+    count("FramesPushed", failures.count(None))
+    count("ConnectionsGone", sum(isinstance(failure, Gone) for failure in failures))
+    for failure in failures:
+        if isinstance(failure, Unavailable):
+            raise failure
+    return failures.count(None)
 
 
 def fits(frame: Mapping[str, Any]) -> bool:
@@ -84,6 +81,14 @@ def management() -> Any:
 def is_gone(error: Any) -> bool:
     """Whether a botocore `ClientError` says that nobody is connected by this id (410; 400 for no id at all)."""
     return error.response["Error"].get("Code") in _NOBODY_THERE
+
+
+def _failure_of(connection_id: str, frame: Mapping[str, Any], person_id: UUID | str) -> Gone | Unavailable | None:
+    try:
+        send(connection_id, frame, person_id)
+    except (Gone, Unavailable) as failure:
+        return failure
+    return None
 
 
 def _encoded(frame: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import app
 from chalicelib import realtime, table
 from chalicelib.activity import items, live
 from chalicelib.orders import events
+from chalicelib.realtime.sockets import AT_ONCE
 from tests.activity import an_order, history, stream_event, told
 from tests.events import Context, failed
 from tests.listeners import Listeners
@@ -158,6 +160,17 @@ def test_one_socket_of_several_that_fails_costs_the_others_nothing(sockets: List
     assert push(item) == {"0"}
 
     assert [ids_of(sockets, each) for each in mine] == [[], [item["id"]], [item["id"]]]
+
+
+def test_silent_sockets_are_waited_for_together(sockets: Listeners, person: Person) -> None:
+    mine = [connected(person.id) for _ in range(AT_ONCE)]
+    all_asked = threading.Barrier(AT_ONCE, timeout=2)
+    sockets.refuses_all_of = lambda _: None if all_asked.wait() < AT_ONCE else 500
+    item = recorded(person)
+
+    assert push(item) == set()
+
+    assert [ids_of(sockets, each) for each in mine] == [[item["id"]]] * AT_ONCE
 
 
 def test_who_is_gone_makes_no_record_fail(sockets: Listeners, person: Person) -> None:
