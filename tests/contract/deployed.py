@@ -21,8 +21,8 @@ def deployed(path: Path, **parameters: str) -> Template:
 
 
 def unrolled(template: Template) -> Template:
-    """`template` with each loop (`Fn::ForEach`) over a list written out."""
-    return {**template, "Resources": dict(_unrolled(template["Resources"]))}
+    """`template` with each loop (`Fn::ForEach`) written out; one over a parameter goes over its default."""
+    return {**template, "Resources": dict(_unrolled(template["Resources"], template.get("Parameters", {})))}
 
 
 def decided(template: Template, **parameters: str) -> Template:
@@ -48,13 +48,13 @@ def _read(path: Path) -> str:
     return json.dumps(cfn_yaml.load(str(path)))
 
 
-def _unrolled(resources: Template) -> Iterator[tuple[str, Any]]:
+def _unrolled(resources: Template, parameters: Template) -> Iterator[tuple[str, Any]]:
     for name, resource in resources.items():
         if not name.startswith("Fn::ForEach::"):
             yield name, resource
             continue
         variable, values, body = resource
-        for value in values:
+        for value in values if isinstance(values, list) else parameters[values["Ref"]]["Default"].split(","):
             yield from _filled(body, variable, value).items()
 
 

@@ -41,6 +41,14 @@ FROZEN = {
     r"SchedulerRole: ecs:TagResource on arn:\S+:task/\S+/\*": (
         "ECS names a task when it is started; the cluster is named, and tags are given by RunTask only"
     ),
+    r"D(eploy|iff)Role\w*: cloudformation:[\w: ]+ on arn:\S+:stack/marketplace-\S*/\*": (
+        "CloudFormation gives a stack an id when it is made; the stage is named"
+    ),
+    r"D(eploy|iff)Role\w*: cloudformation:[\w: ]+ on arn:\S+:aws:transform/\*": "transforms are AWS's own",
+    r"D(eploy|iff)Role\w*: ssm:\w+ ssm:\w+ on arn:\S+:parameter/marketplace/\S*\*": "what stacks tell each other",
+    r"D(eploy|iff)Role\w*: s3:GetObject s3:PutObject on \$\{Artifacts.Arn\}/\w+/\*": "named by content",
+    r"DeployRole\w+: lambda:InvokeFunction on arn:\S+:lambda:\*:\S+:function:marketplace-\w+-migrate": "in any region",
+    r"ExecutionRole\w+: \* on \{'Ref': '\w+'\}": "policies of the stack itself: tests/contract/delivery_checks.py",
     r"FlowLogsRole: logs:DescribeLogGroups on arn:\S+:log-group:\*": "the action looks through all groups",
 }
 
