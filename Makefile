@@ -1,6 +1,6 @@
 # Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help environments run test test-unit faults check format package bench openapi events requirements clean
+.PHONY: help environments run test test-unit faults check format package diff deploy bench openapi events requirements clean
 
 STAGE ?= dev
 FORMAT ?= cloudformation
@@ -33,6 +33,12 @@ format: environments ## put the sources into shape
 
 package: environments ## build a stage's stack into build/STAGE (STAGE=dev, FORMAT=cloudformation)
 	$(BIN)/python -m infra build --stage $(STAGE) --format $(FORMAT) --out build/$(STAGE)
+
+diff: environments ## say what deploying STAGE would change in its AWS account (STAGE=dev)
+	@$(BIN)/python -m infra diff --stage $(STAGE) $(ARGUMENTS)
+
+deploy: environments ## deploy STAGE to its AWS account, the schema before the code (STAGE=dev)
+	@$(BIN)/python -m infra deploy --stage $(STAGE) $(ARGUMENTS)
 
 bench: environments ## print how long the functions take to start and to answer
 	$(BIN)/python -m bench $(ARGUMENTS)
