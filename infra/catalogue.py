@@ -60,6 +60,7 @@ STACKS = (
     Definition("services", "user pool, queues, topics, mail, event bus, table, media bucket", is_emulated=True),
     Definition(APPLICATION, "functions, HTTP API, WebSocket API", is_emulated=True),
     Definition("jobs", "tasks in containers, their schedules, their image's repository"),
+    Definition("observability", "dashboards, saved queries, alarms of database and cache, budget"),
     Definition(EDGE, "distribution, firewall, certificate, names", is_optional=True, region="us-east-1"),
 )
 NAMES = tuple(definition.name for definition in STACKS)

@@ -86,6 +86,10 @@ def _api(handler: dict[str, Any], stage: Stage) -> Template:
                 "Tags": [{"Key": name, "Value": value} for name, value in tags.items()],
             },
         },
+        "HttpApiIdParameter": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Name": stage.parameter("api/http-id"), "Type": "String", "Value": _API},
+        },
         "HttpApiIntegration": {
             "Type": "AWS::ApiGatewayV2::Integration",
             "Properties": {

@@ -62,6 +62,10 @@ def complete_websocket_api(template: Template, stage: Stage) -> Template:
     resources[API]["Properties"] |= {"Name": f"{APP}-{stage.name}-{STAGE_NAME}", "Tags": tags | pinned}
     del resources["WebsocketAPIDeployment"]
     resources[STAGE] = {"Type": "AWS::ApiGatewayV2::Stage", "Properties": _stage(stage, tags)}
+    resources[f"{API}IdParameter"] = {
+        "Type": "AWS::SSM::Parameter",
+        "Properties": {"Name": stage.parameter("api/websocket-id"), "Type": "String", "Value": _REF},
+    }
     resources[_LOGS] = _log_group(stage, tags)
     for key, handler in _handlers(resources):
         resources[f"{handler}InvokePermission"]["Properties"]["SourceArn"] = _route_arn(key)

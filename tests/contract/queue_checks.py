@@ -15,6 +15,9 @@ Template = dict[str, Any]
 
 FOUR_DAYS, FOURTEEN_DAYS = 345_600, 1_209_600
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
+# Services that do not say from which of an account's things a message is, as far as is documented.
+NAME_THEIR_ACCOUNT = ("budgets.amazonaws.com", "costalerts.amazonaws.com")
+_THIS_ACCOUNT = {"StringEquals": {"AWS:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def queues(services: Template) -> Template:
@@ -106,6 +109,8 @@ def _policy_faults(statements: list[Template]) -> Iterator[str]:
         sources = list(_sources(each))
         if not isinstance(each["Principal"], dict) or not each["Principal"].get("Service") or "*" in each["Action"]:
             yield f"admits {each['Principal']}"
+        if each["Principal"] == {"Service": [*NAME_THEIR_ACCOUNT]} and each.get("Condition") == _THIS_ACCOUNT:
+            continue
         if not sources or any(_is_anything(source) for source in sources):
             yield f"admits {each['Principal']} for every source"
 

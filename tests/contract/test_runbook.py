@@ -16,6 +16,8 @@ from tests.contract.deployed import deployed
 Template = dict[str, Any]
 
 STACKS = sorted((PROJECT / "infra" / "stacks").glob("*.yaml"))
+# Budgets and the detection of anomalies are not alarms of CloudWatch: their messages have no description.
+WITHOUT_ALARM = {"budget", "cost-anomaly"}
 
 
 @pytest.fixture
@@ -54,4 +56,9 @@ def test_an_alarm_that_explains_nothing_is_noticed(
 
 def test_every_section_is_whole(runbook: str) -> None:
     assert runbook_checks.incomplete_sections(runbook) == []
-    assert runbook_checks.incomplete_sections(runbook.replace("**Over** when the health check", "")) == ["Edge health"]
+    assert runbook_checks.incomplete_sections(runbook.replace("**Over** with the next month", "")) == ["Budget"]
+
+
+def test_every_section_is_led_to(prod: Built, runbook: str) -> None:
+    templates = [prod.template, *(deployed(path, Stage="prod") for path in STACKS)]
+    assert runbook_checks.unused_sections(templates, runbook) == WITHOUT_ALARM
