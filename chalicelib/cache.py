@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from chalicelib import clients, config
 from chalicelib.breaker import Breaker
+from chalicelib.errors import Unavailable
 from chalicelib.observability import count, logger
 
 TIMEOUT_SECONDS = 0.1
@@ -210,5 +211,11 @@ class RoleLogin:
     user: str
 
     def get_credentials(self) -> tuple[str, str]:
-        """The user, and the token that stands for a password."""
-        return self.user, clients.cache_token(self.user)
+        """The user, and the token that stands for a password. Raises redis's error when it cannot be signed."""
+        import redis
+
+        asked = {"User": self.user, "ResourceType": "ServerlessCache"}
+        try:
+            return self.user, clients.login_token("elasticache", self.user, **asked)
+        except Unavailable as error:
+            raise redis.AuthenticationError(str(error)) from error

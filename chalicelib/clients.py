@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from chalicelib.errors import Unavailable
+
 CONNECT_SECONDS = 1
 READ_SECONDS = 3
 ATTEMPTS = 2
@@ -58,19 +60,18 @@ def client(
     )
 
 
-def cache_token(user: str) -> str:
-    """What proves to ElastiCache that this role may be `user` of the cache of the same name. It is signed here.
+def login_token(service: str, place: str, **asked: str) -> str:
+    """What proves to `service` (`rds-db`, `elasticache`) that this role may connect to `place`. It is signed here.
 
-    Valid for 15 minutes, and only needed to connect. boto3 has no call for it:
-    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
+    Valid for 15 minutes, and only needed to connect. A client of boto3 that could do so takes much longer to make, and
+    the one of ElastiCache cannot: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
+    Raises `Unavailable` when there are no credentials to sign with.
     """
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
 
-    question = {"Action": "connect", "User": user, "ResourceType": "ServerlessCache"}
-    request = AWSRequest("GET", f"https://{user}/?{urlencode(question)}")
-    identity = _session().get_credentials().get_frozen_credentials()
-    SigV4QueryAuth(identity, "elasticache", _session().region_name, expires=900).add_auth(request)
+    request = AWSRequest("GET", f"https://{place}/?{urlencode({'Action': 'connect', **asked})}")
+    SigV4QueryAuth(_identity(), service, _session().region_name, expires=900).add_auth(request)
     return str(request.url).removeprefix("https://")
 
 
@@ -85,6 +86,18 @@ def dynamodb_types() -> tuple[Any, Any]:
 def is_throttling(error: Any) -> bool:
     """Whether a botocore `ClientError` says no more than that it was too much at once."""
     return error.response["Error"].get("Code") in _THROTTLING
+
+
+def _identity() -> Any:
+    """The credentials of this role as they are now."""
+    from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+    try:
+        if (known := _session().get_credentials()) is None:
+            raise NoCredentialsError
+        return known.get_frozen_credentials()
+    except BotoCoreError as error:
+        raise Unavailable("The credentials of this function could not be read.", retry_after=5) from error
 
 
 @lru_cache(maxsize=1)

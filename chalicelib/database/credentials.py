@@ -62,7 +62,5 @@ def _from_secret(name: str, *, fresh: bool) -> Credentials:
 
 def _from_iam(settings: config.Database) -> Credentials:
     """An IAM token is valid for 15 minutes and only needed to connect, so a new one is signed for each connection."""
-    token = clients.client("rds").generate_db_auth_token(
-        DBHostname=settings.host, Port=settings.port, DBUsername=settings.user
-    )
+    token = clients.login_token("rds-db", f"{settings.host}:{settings.port}", DBUser=settings.user)
     return Credentials(settings.host, settings.port, settings.name, settings.user, token)

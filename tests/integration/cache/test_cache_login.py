@@ -13,7 +13,7 @@ import redis
 from botocore.signers import RequestSigner
 
 from chalicelib import cache, clients
-from chalicelib.cache import MISS, Lifetime
+from chalicelib.cache import MISS, Lifetime, RoleLogin
 from infra.build import PROJECT
 from tests.contract.deployed import deployed
 from tests.environment import configured
@@ -35,13 +35,13 @@ def valkey(services: Services) -> Iterator[redis.Redis]:
 def as_role(services: Services, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The environment of a function on AWS: its URL names a user and no password. Returns the tokens it signed."""
     signed: list[str] = []
-    sign = clients.cache_token
+    sign = clients.login_token
 
-    def note(user: str) -> str:
-        signed.append(sign(user))
+    def note(*place: str, **asked: str) -> str:
+        signed.append(sign(*place, **asked))
         return signed[-1]
 
-    monkeypatch.setattr("chalicelib.clients.cache_token", note)
+    monkeypatch.setattr("chalicelib.clients.login_token", note)
     cache._breaker.reset()
     with configured(CACHE_URL=services.cache_url.replace("redis://", f"redis://{USER}@")):
         yield signed
@@ -63,7 +63,7 @@ def test_a_role_is_let_in_by_its_token_and_does_all_that_a_cache_is_for(
     admit: Callable[[str], object], as_role: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _sign_at(NOW, monkeypatch)
-    admit(clients.cache_token(USER))
+    admit(RoleLogin(USER).get_credentials()[1])
     assert cache.get_or_load("login:key", lambda: "value", Lifetime(60, 120)) == "value"
     assert cache.get_or_load("login:key", lambda: "another", Lifetime(60, 120)) == "value"
     cache.invalidate("login:key")
@@ -76,7 +76,7 @@ def test_a_role_may_do_nothing_dangerous(
     admit: Callable[[str], object], as_role: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _sign_at(NOW, monkeypatch)
-    admit(clients.cache_token(USER))
+    admit(RoleLogin(USER).get_credentials()[1])
     for dangerous in ("flushall", "keys *", "config get *", "acl list"):
         assert cache.attempt(lambda client, words=dangerous: client.execute_command(*words.split())) is MISS
 
@@ -89,11 +89,18 @@ def test_a_token_of_another_moment_is_refused_and_the_cache_is_none(
     assert cache.attempt(lambda client: client.ping()) is MISS
 
 
+def test_without_credentials_of_its_own_a_function_has_no_cache(
+    as_role: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boto3.session.Session.get_credentials", lambda _: None)
+    assert cache.attempt(lambda client: client.ping()) is MISS
+
+
 def test_each_connection_signs_a_token_of_its_own(
     admit: Callable[[str], object], as_role: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _sign_at(NOW, monkeypatch)
-    admit(clients.cache_token(USER))
+    admit(RoleLogin(USER).get_credentials()[1])
     as_role.clear()
     cache.attempt(lambda client: client.ping())
     cache.attempt(lambda client: client.ping())
@@ -118,7 +125,7 @@ def test_the_token_is_the_one_that_aws_describes(environment: dict[str, str], mo
     url = f"https://{USER}/?Action=connect&User={USER}&ResourceType=ServerlessCache"
     request = {"method": "GET", "url": url, "body": {}, "headers": {}, "context": {}}
     described = signer.generate_presigned_url(request, operation_name="connect", expires_in=900)
-    token = clients.cache_token(USER)
+    token = RoleLogin(USER).get_credentials()[1]
     assert _parts(f"https://{token}") == _parts(described)
     assert "X-Amz-Signature" in _parts(f"https://{token}")[1]
 
@@ -129,10 +136,10 @@ def test_the_token_is_the_one_that_aws_describes(environment: dict[str, str], mo
         ("redis://host:1/0", "redis://host:1/0", None),
         ("rediss://user:word@host:1/0", "rediss://user:word@host:1/0", None),
         ("rediss://:word@host:1/0", "rediss://:word@host:1/0", None),
-        ("rediss://user@host:1/0", "rediss://host:1/0", cache.RoleLogin("user")),
+        ("rediss://user@host:1/0", "rediss://host:1/0", RoleLogin("user")),
     ],
 )
-def test_a_user_without_a_password_is_a_role(url: str, address: str, login: cache.RoleLogin | None) -> None:
+def test_a_user_without_a_password_is_a_role(url: str, address: str, login: RoleLogin | None) -> None:
     assert cache._login(url) == (address, login)
 
 

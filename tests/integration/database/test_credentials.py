@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import boto3
 import botocore.auth
 import pytest
 from sqlalchemy import text
@@ -195,6 +196,21 @@ def test_every_connection_is_made_with_a_token_of_its_own(monkeypatch: pytest.Mo
         assert query["X-Amz-Expires"] == "900"
         assert "/eu-central-1/rds-db/aws4_request" in query["X-Amz-Credential"]
         assert len(query["X-Amz-Signature"]) == 64
+
+
+def test_the_token_is_the_one_that_boto3_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: datetime(2026, 11, 22, tzinfo=UTC))
+    with configured(DATABASE_HOST="proxy.example", DATABASE_USER="marketplace_app"):
+        signed = boto3.client("rds").generate_db_auth_token("proxy.example", 5432, "marketplace_app")
+        ours, boto3s = (urlsplit(f"https://{token}") for token in (credentials().password, signed))
+    assert (ours.netloc, ours.path) == (boto3s.netloc, boto3s.path)
+    assert parse_qs(ours.query) == parse_qs(boto3s.query)
+
+
+def test_without_credentials_of_its_own_a_function_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.session.Session.get_credentials", lambda _: None)
+    with configured(DATABASE_HOST="proxy.example", DATABASE_USER="marketplace_app"), pytest.raises(Unavailable):
+        credentials()
 
 
 def _asks_for_a_password(passwords: list[str]) -> Callable[[socket.socket], None]:
