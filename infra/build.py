@@ -53,6 +53,7 @@ def _build(stage: Stage, out: Path, progress: Callable[[str], object], release_i
     packages = manifest.sizes(package)
     made = Manifest(
         stage=stage.name,
+        is_emulated=stage.is_emulated,
         release=release_id,
         python=packager.RUNTIME,
         architecture=stage.architecture,

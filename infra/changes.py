@@ -12,6 +12,7 @@ STATEFUL = {
     "AWS::Cognito::UserPool": "people and their passwords",
     "AWS::DynamoDB::GlobalTable": "items",
     "AWS::DynamoDB::Table": "items",
+    "AWS::ECR::Repository": "images",
     "AWS::ElastiCache::ReplicationGroup": "cached values and counters",
     "AWS::ElastiCache::ServerlessCache": "cached values and counters",
     "AWS::Events::Archive": "events",

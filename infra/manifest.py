@@ -48,10 +48,11 @@ class Route:
 class Manifest:
     """One build of one stage. `sha256` is the package's, `template_sha256` says whether the stack has to change.
 
-    `sockets` are the routes of the WebSocket API.
+    `sockets` are the routes of the WebSocket API. What `is_emulated` is for an emulator on this machine, not for AWS.
     """
 
     stage: str
+    is_emulated: bool
     release: str
     python: str
     architecture: str

@@ -17,6 +17,7 @@ from infra.cloudformation import Stack
 from infra.commands import plan
 from infra.errors import Refused
 from infra.releases import Proposal, Release
+from infra.stages import MIGRATE
 from ops.terminal import console
 
 
@@ -100,6 +101,7 @@ class Deployment:
         change_set = self._release.change_set_of_parameters(definition, stack, MigrateCodeKey=key)
         if not change_set.changes_nothing:
             self._check(definition, change_set)
+            self._say(f"{stack['StackName']}: the new package for {MIGRATE} alone")
             self._release.execute(definition, change_set, self._say)
         self._migrate()
 

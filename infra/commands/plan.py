@@ -64,10 +64,18 @@ def execution_role(account: Account, stage: Stage) -> str:
 def _make(options: argparse.Namespace, stage: Stage, built: Path, progress: Progress) -> None:
     if options.build is None:
         build(stage.name, built, emulated=stage.is_emulated, progress=progress)
-    elif not (built / MANIFEST).exists():
+    else:
+        _check(built, stage)
+
+
+def _check(built: Path, stage: Stage) -> None:
+    if not (built / MANIFEST).exists():
         raise Refused(f"There is no build in {built}: make one with `python -m infra build --out {built}`.")
-    elif (other := manifest.read(built / MANIFEST)["stage"]) != stage.name:
-        raise Refused(f"The build in {built} is of the stage {other}.")
+    made = manifest.read(built / MANIFEST)
+    if made["stage"] != stage.name:
+        raise Refused(f"The build in {built} is of the stage {made['stage']}.")
+    if made["is_emulated"] != stage.is_emulated:
+        raise Refused(f"The build in {built} is for {'an emulator' if made['is_emulated'] else 'AWS'}.")
 
 
 def _is_deployed(account: Account, definition: Definition, stage: Stage) -> bool:

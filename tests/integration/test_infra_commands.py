@@ -228,6 +228,7 @@ def test_stacks_and_outputs_are_told(deployed: Account) -> None:
         ("deploy", ("--stacks", "network"), "dev", "An emulator does not take the stack network"),
         ("deploy", ("--stacks", "services", "--parameter", "services.No=1"), "dev", "has no parameter No"),
         ("deploy", ("--stacks", "services", "--bucket", "nobody-s"), "dev", "There is no bucket nobody-s"),
+        ("deploy", ("--build", "docs"), "dev", "There is no build in docs"),
         ("diff", ("--profile", "nobody-s"), "dev", "could not be found"),
     ],
 )

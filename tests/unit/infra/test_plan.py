@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from argparse import Namespace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from infra import catalogue, stages
+from infra.build import MANIFEST
 from infra.commands import plan
 from infra.commands.destroy import _buckets_to_empty
 from infra.errors import Refused
@@ -55,6 +59,21 @@ def test_an_emulator_gets_what_it_takes() -> None:
 def test_the_laptops_stage_is_not_deployed_from_here() -> None:
     with pytest.raises(Refused, match="make run"):
         planned(stage="local")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ({"stage": "prod", "is_emulated": False}, "is of the stage prod"),
+        ({"stage": "dev", "is_emulated": True}, "is for an emulator"),
+    ],
+)
+def test_a_build_for_something_else_is_not_deployed(tmp_path: Path, manifest: dict[str, Any], reason: str) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    options = Namespace(stage="dev", build=tmp_path, parameter=[])
+    account: Any = SimpleNamespace(is_emulated=False)
+    with pytest.raises(Refused, match=reason):
+        plan.release(options, account, [catalogue.named("app")], "code")
 
 
 def test_only_buckets_that_go_are_emptied() -> None:
