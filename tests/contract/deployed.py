@@ -20,6 +20,19 @@ def deployed(path: Path, **parameters: str) -> Template:
     return decided(unrolled(json.loads(_read(path))), **parameters)
 
 
+def refusals(path: Path, **parameters: str) -> list[str]:
+    """What CloudFormation says to `parameters` that the rules of the template at `path` do not admit."""
+    template = json.loads(_read(path))
+    values = _values(template, parameters)
+    return [
+        assertion["AssertDescription"]
+        for rule in template.get("Rules", {}).values()
+        if _holds(rule["RuleCondition"], template, values)
+        for assertion in rule["Assertions"]
+        if not _holds(assertion["Assert"], template, values)
+    ]
+
+
 def unrolled(template: Template) -> Template:
     """`template` with each loop (`Fn::ForEach`) written out; one over a parameter goes over its default."""
     return {**template, "Resources": dict(_unrolled(template["Resources"], template.get("Parameters", {})))}
@@ -27,8 +40,7 @@ def unrolled(template: Template) -> Template:
 
 def decided(template: Template, **parameters: str) -> Template:
     """`template` without the resources that its conditions leave out, each `Fn::If` and `Fn::FindInMap` decided."""
-    declared = template.get("Parameters", {}).items()
-    values = {name: str(each["Default"]) for name, each in declared if "Default" in each} | parameters
+    values = _values(template, parameters)
     resources = {
         name: _resolved(resource, template, values)
         for name, resource in template["Resources"].items()
@@ -41,6 +53,11 @@ def of_type(template: Template, kind: str) -> dict[str, Any]:
     """The properties of every resource of a type, by logical id."""
     resources = template["Resources"].items()
     return {name: resource.get("Properties", {}) for name, resource in resources if resource["Type"] == kind}
+
+
+def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
+    declared = template.get("Parameters", {}).items()
+    return {name: str(each["Default"]) for name, each in declared if "Default" in each} | dict(parameters)
 
 
 @cache

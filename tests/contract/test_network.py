@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.build import PROJECT
 from tests.contract import network_checks as checks
-from tests.contract.deployed import Template, deployed
+from tests.contract.deployed import Template, deployed, refusals
 
 PATH = PROJECT / "infra" / "stacks" / "network.yaml"
 STAGES = ("dev", "staging", "prod")
@@ -104,6 +104,17 @@ def test_a_route_to_a_missing_gateway_is_noticed() -> None:
 def test_services_are_reached_inside_the_network(stage: str, where: str, expected: dict[str, int]) -> None:
     found = checks.endpoints(deployed(PATH, Stage=stage, EndpointZones=where))
     assert found == expected | {"s3": 0, "dynamodb": 0}
+
+
+@pytest.mark.parametrize(
+    ("stage", "nat", "admitted"),
+    [("dev", "stage", False), ("prod", "none", False), ("dev", "one", True), ("staging", "stage", True)],
+)
+def test_a_network_without_endpoints_has_a_nat_gateway(stage: str, nat: str, admitted: bool) -> None:
+    said = refusals(PATH, Stage=stage, Nat=nat, EndpointZones="none")
+    assert said == ([] if admitted else ["Without interface endpoints there has to be a NAT gateway"])
+    assert (checks.nats(deployed(PATH, Stage=stage, Nat=nat, EndpointZones="none")) > 0) is admitted
+    assert refusals(PATH, Stage=stage, Nat=nat) == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
