@@ -32,5 +32,13 @@ def test_changes_show_in_the_name(tmp_path: Path) -> None:
     assert identify(tmp_path, DIGEST).endswith("+0123456789ab")
 
 
+def test_a_changed_setting_is_no_new_release(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "first")
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text("{}")
+    assert identify(tmp_path, DIGEST) == git(tmp_path, "rev-parse", "--short", "HEAD")
+
+
 def test_without_history_the_content_is_the_name(tmp_path: Path) -> None:
     assert identify(tmp_path, DIGEST) == "sha-0123456789ab"
