@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-
 # What the package is made of. A changed setting makes no new release, so that it reaches the functions it is for alone.
 _CODE = ("app.py", "chalicelib", "migrations", "requirements.txt")
 
 
 def identify(project: Path, package_sha256: str) -> str:
-    """`git describe` of `project`, with the package's digest after it when its code was changed, or the digest alone."""
+    """`git describe` of `project`, and the package's digest after it when code was changed, or the digest alone."""
     described = _git(project, "describe", "--always", "--tags")
     if not described:
         return f"sha-{package_sha256[:12]}"
