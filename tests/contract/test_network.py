@@ -19,6 +19,7 @@ PATH = PROJECT / "infra" / "stacks" / "network.yaml"
 STAGES = ("dev", "staging", "prod")
 CALLED = {"secretsmanager", "sqs", "sns", "events", "email", "cognito-idp", "bedrock-runtime"}
 OF_TASKS = {"logs", "xray", "ecr.api", "ecr.dkr"}
+WITHOUT_A_WAY_OUT = "Without interface endpoints, and with managed login, there has to be a NAT gateway"
 
 Break = Callable[[dict[str, Any]], object]
 
@@ -112,9 +113,26 @@ def test_services_are_reached_inside_the_network(stage: str, where: str, expecte
 )
 def test_a_network_without_endpoints_has_a_nat_gateway(stage: str, nat: str, admitted: bool) -> None:
     said = refusals(PATH, Stage=stage, Nat=nat, EndpointZones="none")
-    assert said == ([] if admitted else ["Without interface endpoints there has to be a NAT gateway"])
+    assert said == ([] if admitted else [WITHOUT_A_WAY_OUT])
     assert (checks.nats(deployed(PATH, Stage=stage, Nat=nat, EndpointZones="none")) > 0) is admitted
     assert refusals(PATH, Stage=stage, Nat=nat) == []
+
+
+def test_with_managed_login_cognito_is_reached_through_the_nat_gateway() -> None:
+    template = deployed(PATH, Stage="prod", ManagedLogin="true")
+    assert "cognito-idp" not in checks.endpoints(template)
+    assert checks.wrong_paths(template) == ["may start ('FunctionsGroup', '0.0.0.0/0', 443, 443)"]
+    assert refusals(PATH, Stage="prod", ManagedLogin="true") == []
+    assert refusals(PATH, Stage="dev", ManagedLogin="true") == [WITHOUT_A_WAY_OUT]
+
+
+def test_the_user_pool_has_no_managed_login_by_itself() -> None:
+    services = PROJECT / "infra" / "stacks" / "services.yaml"
+    for value in ("true", "false"):
+        pool = deployed(services, Stage="prod", ManagedLogin=value)["Resources"]
+        assert ("UserPoolDomain" in pool) is (value == "true")
+    assert "UserPoolDomain" not in deployed(services, Stage="prod")["Resources"]
+    assert "cognito-idp" in checks.endpoints(deployed(PATH, Stage="prod"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
