@@ -149,6 +149,9 @@ def _faults_of_cluster(template: Template) -> Iterator[str]:
         "DBClusterParameterGroupName": {"Ref": "DatabaseSettings"},
     }
     yield from (f"{setting} is {cluster.get(setting)}" for setting in wanted if cluster.get(setting) != wanted[setting])
+    family = template["Resources"]["DatabaseSettings"]["Properties"]["Family"]
+    if family != f"aurora-postgresql{str(cluster['EngineVersion']).partition('.')[0]}":
+        yield f"the settings are those of {family}"
     if "MasterUserPassword" in cluster:
         yield "the administrator's password is written down"
     if cluster.get("BackupRetentionPeriod", 1) < 7:

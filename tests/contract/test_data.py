@@ -103,6 +103,7 @@ def test_the_database_is_private_backed_up_and_takes_tls_alone(stage: str) -> No
     ("name", "change", "fault"),
     [
         ("Database", {"BackupRetentionPeriod": 1}, "backups are kept for less than a week"),
+        ("DatabaseSettings", {"Family": "aurora-postgresql16"}, "the settings are those of aurora-postgresql16"),
         ("Database", {"MasterUserPassword": "x"}, "the administrator's password is written down"),
         ("Database", {"EnableHttpEndpoint": False}, "EnableHttpEndpoint is False"),
         ("Database", {"EnableCloudwatchLogsExports": []}, "EnableCloudwatchLogsExports is []"),
