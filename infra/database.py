@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.account import Account, Session
 from infra.stages import LAPTOP, STAGE_NAMES, Stage, named
 
 DATABASE = "marketplace"
@@ -65,10 +65,10 @@ class DataApi:
         return rows
 
 
-def prepare(session: Any, stage: Stage, *, progress: Callable[[str], object] = print) -> None:
+def prepare(session: Session, stage: Stage, *, progress: Callable[[str], object] = print) -> None:
     """Make the roles of `stage` what the application expects, with the passwords of their secrets.
 
-    `session` is boto3's, of somebody who may use the Data API and read the secrets. Raises botocore's errors.
+    `session` is of somebody who may use the Data API and read the secrets. Raises botocore's errors.
     """
     ssm, vault = session.client("ssm"), session.client("secretsmanager")
 
@@ -124,13 +124,15 @@ def _statements(known: set[str], passwords: Mapping[str, str]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 1, with a sentence on standard error, when it failed."""
-    parser = argparse.ArgumentParser(prog="python -m infra.database", description=prepare.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.database", description="Make the roles of a stage's database."
+    )
     parser.add_argument("--stage", required=True, choices=[name for name in STAGE_NAMES if name != LAPTOP])
     parser.add_argument("--profile", help="of your AWS configuration")
     parser.add_argument("--region", help="where the stage is")
     options = parser.parse_args(arguments)
     try:
-        prepare(boto3.session.Session(profile_name=options.profile, region_name=options.region), named(options.stage))
+        prepare(Account(options.profile, options.region), named(options.stage))
     except (BotoCoreError, ClientError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
