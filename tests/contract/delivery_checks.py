@@ -22,11 +22,12 @@ NOT_ASKED_FOR = {
     "acm-pca:*": "no private certificates",
     "apigateway:*agResource": "PUT on /tags is what API Gateway knows",
     "autoscaling:*": "no auto scaling groups",
+    "billing:GetBillingViewData": "no views of bills",
     "cloudfront:*ConnectionGroup": "no tenants",
     "cloudfront:CreateDistributionWithTags": "CloudFormation's own name for CreateDistribution and TagResource",
     "cloudfront:GetVpcOrigin": "no origins in a network",
+    "cloudfront:updateDistribution": "the domain of a user pool is not one of its own name",
     "cloudfront:UpdateDistributionWithStagingConfig": "no staging distributions",
-    "cloudfront:updateDistribution": "a spelling of UpdateDistribution",
     "codewhisperer:*": "no logs of it",
     "autoloop:*": "no logs of it",
     "payments:*": "no logs of it",
@@ -160,7 +161,7 @@ BESIDE = {
 # Actions that are allowed on "*", and actions on what AWS names by itself.
 NAMES_NOTHING = {
     "Look", "LookAtNetworks", "NamesOfPools", "NewKeysAndPasswords", "NewNames", "QueuesAndStreamsOfFunctions",
-    "TaskDefinitions",
+    "SavedQueries", "TaskDefinitions",
 }  # fmt: skip
 
 
@@ -253,11 +254,6 @@ def _needed_by(kind: str) -> Iterator[str]:
 
 def _allowed(delivery: Template) -> Iterator[str]:
     return (action for statement in statements(delivery) for action in _listed(statement["Action"]))
-
-
-def fnmatch_any(actions: Iterable[str], pattern: str) -> bool:
-    """Whether one of `actions` fits `pattern`."""
-    return any(fnmatchcase(action, pattern) for action in actions)
 
 
 def _is_left_out(action: str) -> bool:
