@@ -18,6 +18,7 @@ APIS = {"http-api": "${HttpApiId}.execute-api.", "websocket-api": "${WebsocketAp
 SECRET = "{{resolve:secretsmanager:marketplace/${Stage}/edge/origin:SecretString:value::${OriginSecretVersion}}}"
 ERRORS = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
 GROUPS = {"AmazonIpReputationList", "CommonRuleSet", "KnownBadInputsRuleSet", "SQLiRuleSet"}
+AS_THE_GROUP_SAYS: dict[str, Any] = {"None": {}}
 TOLD_TO_NOBODY = {"cs-uri-query", "cs(Cookie)", "cs(Referer)"}
 
 
@@ -89,13 +90,12 @@ def unprotected(edge: Template) -> list[str]:
     counted = {rule["Name"] for group in groups for rule in group.get("RuleActionOverrides", [])}
     faults += [f"{name} is only counted" for name in sorted(counted - {"SizeRestrictions_BODY"})]
     faults += [
-        f"{rule['Name']} is only counted" for rule in firewall["Rules"] if rule.get("OverrideAction", NONE) != NONE
+        f"{rule['Name']} is only counted"
+        for rule in firewall["Rules"]
+        if rule.get("OverrideAction", AS_THE_GROUP_SAYS) != AS_THE_GROUP_SAYS
     ]
     limits = [each["RateBasedStatement"]["AggregateKeyType"] for each in statements if "RateBasedStatement" in each]
     return faults + ([] if limits == ["IP"] else ["no limit for an address"])
-
-
-NONE: dict[str, Any] = {"None": {}}
 
 
 def large_bodies(edge: Template) -> re.Pattern[str]:
