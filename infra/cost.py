@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -95,13 +96,13 @@ def _prices(inputs: Inputs) -> str:
         (
             each["unit"],
             f"{each['usd']:.10f}".rstrip("0").rstrip("."),
-            "" if each["sure"] else "estimated",
+            "to be checked" if each["sure"] else "estimated",
             each["source"],
         )
         for each in inputs.prices["prices"].values()
     ]
     title = f"### Prices\n\nOf {inputs.prices['region']}, put down on {inputs.prices['date']}.\n\n"
-    return title + _table(["for a", "USD", "", "source"], rows)
+    return title + _table(["for a", "USD", "it is", "source"], rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -110,9 +111,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
-    yield "|---|" + "---:|" * (len(head) - 1) if rows[0][1][:1].isdigit() else "|---" * len(head) + "|"
+    yield f"|{'|'.join('---:' if _is_numeric(column) else '---' for column in zip(*rows, strict=True))}|"
     for row in rows:
         yield f"| {' | '.join(row)} |"
+
+
+def _is_numeric(column: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"[*\d.,]+", cell) for cell in column)
 
 
 def _dollars(amount: float) -> str:
