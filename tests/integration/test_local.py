@@ -139,7 +139,7 @@ def test_status_shows_every_part_and_both_stacks(stack_process: Running) -> None
     printed = command(stack_process.home, "status")
 
     assert printed.returncode == 0
-    assert printed.stdout.count("answers") == 4
+    assert printed.stdout.count("answers") == 5
     assert re.search(r"marketplace-local-app +\w+_COMPLETE", printed.stdout)
     assert re.search(r"marketplace-local-services +\w+_COMPLETE", printed.stdout)
 

