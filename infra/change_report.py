@@ -13,6 +13,7 @@ _STYLES = {
     Kind.ADDED: ("+", "green"),
     Kind.IMPORTED: ("+", "green"),
     Kind.CHANGED: ("~", "yellow"),
+    Kind.FOLLOWING: ("·", "dim"),
     Kind.PERHAPS_REPLACED: ("±", "red"),
     Kind.REPLACED: ("±", "bold red"),
     Kind.REMOVED: ("-", "bold red"),
@@ -31,7 +32,11 @@ def summary(name: str, changes: Sequence[Change], note: str = "") -> Text:
 def lines(changes: Sequence[Change]) -> list[Text]:
     """A line for each resource, and one below it for each of its properties that changes."""
     width = max((len(change.resource) for change in changes), default=0)
-    return [line for change in changes for line in (_line(change, width), *map(_detail, change.details))]
+    return [
+        line
+        for change in changes
+        for line in (_line(change, width), *(_detail(each, change.kind) for each in change.details))
+    ]
 
 
 def _line(change: Change, width: int) -> Text:
@@ -46,11 +51,12 @@ def _line(change: Change, width: int) -> Text:
     return line
 
 
-def _detail(detail: Detail) -> Text:
-    line = Text.assemble("      ", (detail.name, "red" if detail.replaces else "yellow"))
+def _detail(detail: Detail, kind: Kind) -> Text:
+    is_alarming = detail.replaces and kind != Kind.FOLLOWING
+    line = Text.assemble("      ", (detail.name, "red" if is_alarming else "yellow"))
     if detail.before or detail.after:
         line.append(f": {_short(detail.before)} → {_short(detail.after)}")
-    if detail.replaces:
+    if is_alarming:
         line.append(" (needs a new resource)", "red")
     if detail.cause:
         line.append(f" because of {detail.cause}", "dim")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -23,25 +23,35 @@ STATEFUL = {
     "AWS::SecretsManager::Secret": "a secret",
     "AWS::SQS::Queue": "messages",
 }
+
 _KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot", "ReplaceAndRetain", "ReplaceAndSnapshot"}
 
 
 class Kind(StrEnum):
-    """What becomes of a resource."""
+    """What becomes of a resource. One that is `FOLLOWING` refers to what changes and stays as it is.
+
+    CloudFormation calls that conditional: it would be replaced if what it refers to had another name afterwards.
+    """
 
     ADDED = "added"
     CHANGED = "changed"
+    FOLLOWING = "following"
     PERHAPS_REPLACED = "perhaps replaced"
     REPLACED = "replaced"
     REMOVED = "removed"
     IMPORTED = "imported"
 
 
+_DRASTIC_FIRST = (
+    Kind.REMOVED, Kind.REPLACED, Kind.PERHAPS_REPLACED, Kind.CHANGED, Kind.IMPORTED, Kind.ADDED, Kind.FOLLOWING,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Detail:
     """One property (or attribute such as `Tags`) that changes; values as far as CloudFormation tells them.
 
-    `cause` is what the change comes from when it is not the property itself: a parameter or another resource.
+    `cause` is the parameter or the other resource that it comes from; one that `is_direct` is in the template, too.
     """
 
     name: str
@@ -49,6 +59,7 @@ class Detail:
     before: str = ""
     after: str = ""
     cause: str = ""
+    is_direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,13 +86,33 @@ class Change:
 def read(changes: Iterable[Mapping[str, Any]]) -> list[Change]:
     """The `Changes` of `DescribeChangeSet`, the most drastic first."""
     found = [_change(entry["ResourceChange"]) for entry in changes if entry.get("Type", "Resource") == "Resource"]
-    order = [Kind.REMOVED, Kind.REPLACED, Kind.PERHAPS_REPLACED, Kind.CHANGED, Kind.IMPORTED, Kind.ADDED]
-    return sorted(found, key=lambda change: (order.index(change.kind), change.resource))
+    found = _without_false_alarms(found)
+    return sorted(found, key=lambda change: (_DRASTIC_FIRST.index(change.kind), change.resource))
 
 
 def additions(resources: Mapping[str, str]) -> list[Change]:
     """Every resource of a template as added."""
     return [Change(name, kind, Kind.ADDED) for name, kind in sorted(resources.items())]
+
+
+def _without_false_alarms(changes: list[Change]) -> list[Change]:
+    """`changes` where what only refers to resources that keep their names is told as following them.
+
+    What holds something is never taken for that.
+    """
+    while True:
+        staying = {change.resource for change in changes if change.kind in {Kind.CHANGED, Kind.FOLLOWING}}
+        told = [replace(each, kind=Kind.FOLLOWING) if _only_follows(each, staying) else each for each in changes]
+        if told == changes:
+            return told
+        changes = told
+
+
+def _only_follows(change: Change, staying: Collection[str]) -> bool:
+    is_doubtful = change.kind == Kind.PERHAPS_REPLACED and bool(change.details) and not change.holds
+    return is_doubtful and all(
+        not detail.is_direct and detail.cause.partition(".")[0] in staying for detail in change.details
+    )
 
 
 def _change(change: Mapping[str, Any]) -> Change:
@@ -121,6 +152,7 @@ def _details(details: Sequence[Mapping[str, Any]]) -> tuple[Detail, ...]:
             earlier.before or detail.before,
             earlier.after or detail.after,
             earlier.cause or detail.cause,
+            earlier.is_direct or detail.is_direct,
         )
     return tuple(found.values())
 
@@ -134,4 +166,5 @@ def _detail(entry: Mapping[str, Any]) -> Detail:
         target.get("BeforeValue", ""),
         target.get("AfterValue", ""),
         entry.get("CausingEntity", ""),
+        "CausingEntity" not in entry,
     )

@@ -41,4 +41,5 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = allow_user_pool(template, stage)
     template = join_network(template, stage)
     template = add_alarms(template, stage)
+    template["Outputs"]["Release"] = {"Value": release}
     return declare_parameters(template, stage)

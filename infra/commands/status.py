@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 
 from infra import catalogue, cloudformation
 from infra.account import Account
 from infra.cloudformation import SUCCEEDED, Stack
 from ops.terminal import console, table
-
-_RELEASE = re.compile(r"release (\S+)$")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,12 +28,11 @@ def _columns(stack: Stack | None) -> tuple[str, str, str, str]:
         return "[dim]not deployed[/]", "", "", ""
     state = stack["StackStatus"]
     style = "green" if state in SUCCEEDED else "yellow" if state.endswith("_IN_PROGRESS") else "red"
-    release = _RELEASE.search(stack.get("Description", ""))
     changed = stack.get("LastUpdatedTime", stack["CreationTime"])
     drift = stack.get("DriftInformation", {}).get("StackDriftStatus", "NOT_CHECKED")
     return (
         f"[{style}]{state}[/]",
-        release[1] if release else "",
+        cloudformation.outputs(stack).get("Release", ""),
         f"{changed:%Y-%m-%d %H:%M:%S} UTC",
         "unknown" if drift == "NOT_CHECKED" else drift.lower().replace("_", " "),
     )

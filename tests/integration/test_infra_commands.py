@@ -23,7 +23,7 @@ import pytest
 
 from infra import catalogue
 from infra.__main__ import main
-from infra.build import PACKAGE, TEMPLATE, build
+from infra.build import MANIFEST, PACKAGE, TEMPLATE, build
 from local import aws, emulator
 from local.home import CHECKOUT, Home, Settings
 from local.ports import bind
@@ -158,6 +158,7 @@ def test_one_changed_function_is_all_that_changes(deployed: Account, tmp_path: P
     before = deployed.functions()
     diff = deployed.infra("diff", "--build", changed.build, "--exit-code")
     assert diff.returncode == 2, diff.stderr
+    assert f"{APPLICATION}: 1 changed, 2 following\n" in diff.stdout
     assert [line.split()[1] for line in diff.stdout.splitlines() if line.startswith("  ~")] == ["ExpireOrders"]
 
     run = changed.infra("deploy", "--build", changed.build)
@@ -214,6 +215,7 @@ def test_stacks_and_outputs_are_told(deployed: Account) -> None:
     status = deployed.infra("status")
     assert f"{SERVICES}   UPDATE_COMPLETE" in status.stdout or f"{SERVICES}   CREATE_COMPLETE" in status.stdout
     assert "marketplace-dev-network" not in status.stdout, "the emulator has no such stack"
+    assert json.loads((deployed.build / MANIFEST).read_text())["release"] in status.stdout
     outputs = deployed.infra("outputs")
     assert "marketplace-dev-media-" in outputs.stdout
 

@@ -141,6 +141,50 @@ def test_a_property_is_told_once_with_what_it_depends_on() -> None:
     assert "because of Function.Arn" in printed(only(entry))
 
 
+def follower(cause: str, resource: str = "Rule", kind: str = "AWS::Events::Rule", **more: Any) -> dict[str, Any]:
+    """A resource that would have to be replaced if `cause` had another name."""
+    doubt = detail(name="Targets", recreation="Always", cause=cause)
+    return change("Modify", resource, kind, (doubt, *more.pop("details", ())), Replacement="Conditional")
+
+
+def kinds(*entries: dict[str, Any]) -> dict[str, Kind]:
+    """What becomes of each resource."""
+    return {found.resource: found.kind for found in changes.read(entries)}
+
+
+def test_what_refers_to_a_changed_resource_follows_it() -> None:
+    function = change("Modify", "Function", "AWS::Lambda::Function", Replacement="False")
+    found = kinds(function, follower("Function.Arn"), follower("Rule.Arn", "Permission", "AWS::Lambda::Permission"))
+    assert found == {"Function": Kind.CHANGED, "Rule": Kind.FOLLOWING, "Permission": Kind.FOLLOWING}
+
+
+@pytest.mark.parametrize(
+    ("cause", "entry"),
+    [
+        ("another name", change("Modify", "Function", Replacement="True")),
+        ("perhaps another name", change("Modify", "Function", Replacement="Conditional", details=(detail(name="X"),))),
+        ("gone", change("Remove", "Function")),
+    ],
+)
+def test_what_refers_to_something_that_may_get_another_name_stays_in_doubt(cause: str, entry: dict[str, Any]) -> None:
+    assert kinds(entry, follower("Function.Arn"))["Rule"] == Kind.PERHAPS_REPLACED, cause
+
+
+def test_what_changes_in_the_template_too_or_by_a_parameter_stays_in_doubt() -> None:
+    function = change("Modify", "Function", Replacement="False")
+    direct = detail(name="Targets", recreation="Always")
+    assert kinds(function, follower("Function.Arn", details=(direct,)))["Rule"] == Kind.PERHAPS_REPLACED
+    assert kinds(function, follower("Stage"))["Rule"] == Kind.PERHAPS_REPLACED
+
+
+def test_what_holds_something_never_only_follows() -> None:
+    function = change("Modify", "Function", Replacement="False")
+    (queue,) = [
+        each for each in changes.read([function, follower("Function.Arn", "Q", "AWS::SQS::Queue")]) if each.holds
+    ]
+    assert queue.endangers
+
+
 def test_colours_say_how_bad_it_is() -> None:
     green, yellow, red = "\x1b[32m", "\x1b[33m", "\x1b[1;31m"
     assert printed(Change("A", "T", Kind.ADDED)).startswith(f"  {green}+ A")
