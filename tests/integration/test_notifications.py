@@ -129,6 +129,7 @@ def test_each_change_of_an_order_is_told_in_its_own_words(stack: Stack, api: Api
     assert subjects(stack.emails(seller.email), cancelled) == {"You have sold something", "A sale was cancelled"}
 
 
+@pytest.mark.timeout(260)
 def test_message_that_comes_again_tells_nobody_again(stack: Stack, api: Api, seller: Actor) -> None:
     buyer, product = api.person(), seller.product().json()
     endpoint = device_of(stack, buyer)
