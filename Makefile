@@ -1,6 +1,6 @@
 # Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help environments run test test-unit faults check format package diff deploy bench openapi events requirements clean
+.PHONY: help environments run test test-unit faults check format verify-infra package diff deploy bench openapi events requirements clean
 
 STAGE ?= dev
 FORMAT ?= cloudformation
@@ -31,6 +31,9 @@ format: environments ## put the sources into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+verify-infra: environments ## lint and check stacks, policies and workflows, as far as that goes without AWS
+	@$(BIN)/python -m infra.verify $(ARGUMENTS)
+
 package: environments ## build a stage's stack into build/STAGE (STAGE=dev, FORMAT=cloudformation)
 	$(BIN)/python -m infra build --stage $(STAGE) --format $(FORMAT) --out build/$(STAGE)
 
@@ -50,7 +53,7 @@ events: environments ## write the catalogue of the declared events to docs/event
 	@UPDATE_EVENTS=1 $(BIN)/python -m pytest --quiet tests/contract/test_event_catalogue.py
 
 requirements: environments ## pin the newest versions that the requirements*.in allow
-	for pinned in requirements requirements-jobs requirements-dev local/requirements-emulator; do \
+	for pinned in requirements requirements-jobs requirements-dev local/requirements-emulator infra/verify/requirements-checkov; do \
 		CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
 			--strip-extras --no-annotate --no-emit-options --output-file $$pinned.txt $$pinned.in \
 			|| exit 1; \
@@ -58,7 +61,7 @@ requirements: environments ## pin the newest versions that the requirements*.in 
 
 clean: ## stop a running system, and forget its data, all builds and the environments
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi
-	rm -rf .local build .venv .venv-emulator .chalice/deployments .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .local build .venv .venv-emulator .venv-checkov .chalice/deployments .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environments:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.web.edge import SECRET_HEADER
 from chalicelib.web.endpoint import Endpoint
-from tests.contract.deployed import of_type
+from infra.verify.deployed import of_type
 
 Template = dict[str, Any]
 

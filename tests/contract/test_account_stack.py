@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from infra.build import PROJECT
-from tests.contract.lint import expanded, lint
+from infra.verify.lint import lint
+from tests.contract.lint import expanded
 
 TEMPLATE = PROJECT / "infra" / "stacks" / "account.yaml"
 

@@ -28,7 +28,7 @@ from chalicelib.web.identity import Audience
 from infra import stages, stock
 from infra.bindings import PARAMETERS
 from infra.build import PROJECT
-from tests.contract.lint import lint
+from infra.verify.lint import lint
 
 CHALICE = Path(sys.executable).with_name("chalice")
 REGION = "eu-central-1"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
+from infra.verify.deployed import Template, deployed, of_type
 from tests.contract import data_checks as checks
-from tests.contract.deployed import Template, deployed, of_type
 
 PATH = PROJECT / "infra" / "stacks" / "data.yaml"
 STAGES = ("dev", "staging", "prod")

@@ -10,10 +10,10 @@ import pytest
 
 from infra.artifacts import DELIVERY_PARAMETER
 from infra.build import PROJECT
+from infra.verify.deployed import deployed, of_type
+from infra.verify.lint import sam_translated
 from tests.contract import delivery_checks as checks
 from tests.contract.conftest import Built
-from tests.contract.deployed import deployed, of_type
-from tests.contract.lint import sam_translated
 
 Break = Callable[[dict[str, Any]], object]
 

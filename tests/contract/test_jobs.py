@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.jobs.__main__ import JOBS
 from infra.build import PROJECT
+from infra.verify.deployed import Template, deployed
 from tests.contract import job_checks as checks
-from tests.contract.deployed import Template, deployed
 from tests.contract.job_checks import Instruction
 from tests.environment import run_python
 

@@ -23,9 +23,10 @@ from infra import stages
 from infra.build import PROJECT
 from infra.errors import BuildError
 from infra.events import bind_streams
+from infra.verify.lint import sam_translated
 from tests.contract import event_checks, queue_checks
 from tests.contract.conftest import Built
-from tests.contract.lint import expanded, sam_translated
+from tests.contract.lint import expanded
 from tests.contract.references import tail_of
 from tests.contract.template_checks import of_type
 

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.build import PROJECT
+from infra.verify.deployed import Template, deployed, refusals
 from tests.contract import network_checks as checks
-from tests.contract.deployed import Template, deployed, refusals
 
 PATH = PROJECT / "infra" / "stacks" / "network.yaml"
 STAGES = ("dev", "staging", "prod")

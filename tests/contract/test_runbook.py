@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
+from infra.verify.deployed import deployed
 from tests.contract import runbook_checks
 from tests.contract.conftest import Built
-from tests.contract.deployed import deployed
 
 Template = dict[str, Any]
 

@@ -12,8 +12,9 @@ from cfnlint.decode import cfn_yaml
 from chalicelib import config
 from infra.bindings import PARAMETERS
 from infra.build import PROJECT
+from infra.verify.lint import lint
 from tests.contract import media_checks
-from tests.contract.lint import expanded, lint
+from tests.contract.lint import expanded
 
 Break = Callable[[dict[str, Any]], object]
 

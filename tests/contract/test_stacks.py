@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from tests.contract.deployed import deployed
-from tests.contract.lint import lint
+from infra.verify.deployed import deployed
+from infra.verify.lint import lint
 from tests.contract.wildcards import unexpected_wildcards
 
 STACKS = sorted((PROJECT / "infra" / "stacks").glob("*.yaml"))

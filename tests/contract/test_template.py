@@ -12,9 +12,9 @@ from app import app
 from infra import stages
 from infra.build import PROJECT, refresh
 from infra.errors import BuildError
+from infra.verify.lint import lint, sam_translated
 from tests.contract import template_checks as checks
 from tests.contract.conftest import Built
-from tests.contract.lint import lint, sam_translated
 
 AWS_STAGES = ("dev", "staging", "prod")
 

@@ -1,0 +1,21 @@
+"""The list of all checks."""
+
+from __future__ import annotations
+
+from infra.verify import policies, security, templates, workflows
+from infra.verify.contracts import contract
+from infra.verify.outcome import Check
+
+CHECKS = (
+    Check("cfn-lint", "no errors or warnings, before and after the SAM transform", templates.cfn_lint),
+    Check("checkov", "every stack of prod is as secure as the rules want, but for a short list", security.checkov),
+    Check("parliament", "policies of functions name what IAM knows", policies.parliament),
+    Check(
+        "wildcards",
+        "no role has a wildcard outside of the frozen lists",
+        contract("tests/contract/test_policies.py", "tests/contract/test_stacks.py", "-k", "wildcard"),
+    ),
+    Check("actionlint", "the workflows are ones that GitHub runs", workflows.actionlint),
+    Check("runbook", "every alarm leads to its section", contract("tests/contract/test_runbook.py")),
+    Check("cost", "docs/cost.md is what the prices and the stacks give", contract("tests/contract/test_cost.py")),
+)
