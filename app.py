@@ -32,6 +32,7 @@ from chalicelib import (
     orders,
     products,
     realtime,
+    refunds,
     schedules,
     uploads,
     users,
@@ -55,6 +56,7 @@ from chalicelib.orders.schemas import (
 from chalicelib.paging import PageRequest
 from chalicelib.products.schemas import NewProduct, OwnProducts, ProductChange, ProductSearch, ProductView
 from chalicelib.realtime.schemas import TicketView
+from chalicelib.refunds.schemas import RefundView
 from chalicelib.uploads.schemas import NewUpload, OriginalView, UploadFormView, UploadView
 from chalicelib.users.schemas import ProfileChange, ProfileView, UserChange, UserSearch, UserView
 from chalicelib.web import identity
@@ -302,6 +304,39 @@ def expire_orders(event: CloudWatchEvent) -> None:
     schedules.repeat(orders.expire_next, event.context, "OrdersExpired")
 
 
+# --- refunds ----------------------------------------------------------------------------------------------------------
+
+
+@app.route("/admin/orders/{order_id}/refund", methods=["POST"], authorizer=admin_auth, returns=RefundView, status=202)
+def request_refund(caller: Caller, order_id: UUID) -> Any:
+    """Cancels a confirmed order, unless its buyer did, and returns its money; once, however often it is asked for."""
+    return refunds.request(caller, order_id)
+
+
+@app.route("/admin/refunds/{refund_id}", authorizer=admin_auth, returns=RefundView)
+def read_refund(caller: Caller, refund_id: UUID) -> Any:
+    """How far a refund is."""
+    return refunds.read(caller, refund_id)
+
+
+@app.lambda_function(name="cancel_for_refund")
+def cancel_for_refund(event: dict[str, Any], context: Any) -> None:
+    """The first step of a refund: cancels the order and returns its stock."""
+    refunds.cancel_order(event, database.write)
+
+
+@app.lambda_function(name="return_money")
+def return_money(event: dict[str, Any], context: Any) -> None:
+    """The second step of a refund: returns the money and tells of it."""
+    refunds.return_money(event, database.read, database.write)
+
+
+@app.lambda_function(name="give_up_refund")
+def give_up_refund(event: dict[str, Any], context: Any) -> None:
+    """What a refund comes to when a step failed for good: people are to look at it."""
+    refunds.give_up(event, database.write)
+
+
 # --- notifications ----------------------------------------------------------------------------------------------------
 
 
@@ -483,4 +518,4 @@ def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return database.upgrade(event.get("revision", "head"))
 
 
-app.load(activity, assistant, audit, health, notifications, orders, products, uploads, users)
+app.load(activity, assistant, audit, health, notifications, orders, products, refunds, uploads, users)

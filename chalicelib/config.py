@@ -85,6 +85,7 @@ class Settings:
     realtime_endpoint: str
     realtime_url: str
     origin_secret: str
+    refund_workflow_arn: str
     assistant: Assistant
 
 
@@ -176,6 +177,7 @@ def read(env: Mapping[str, str]) -> Settings:
         realtime_endpoint=env.get("REALTIME_ENDPOINT", ""),
         realtime_url=env.get("REALTIME_URL", ""),
         origin_secret=_origin_secret(env),
+        refund_workflow_arn=env.get("REFUND_WORKFLOW_ARN", ""),
         assistant=_assistant(env, region, problems),
     )
     if problems:

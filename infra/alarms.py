@@ -36,11 +36,11 @@ def add_alarms(template: Template, stage: Stage) -> Template:
         name = function["Properties"]["FunctionName"]
         dimensions = {"FunctionName": {"Ref": logical_id}}
         for metric, means in _FUNCTION_MEANS.items():
-            resources[f"{logical_id}{metric}Alarm"] = _alarm(
+            resources[f"{logical_id}{metric}Alarm"] = alarm(
                 f"{name}-{metric.lower()}", means, "AWS/Lambda", metric, dimensions, Statistic="Sum"
             )
         if any(event["Type"] == "DynamoDB" for event in function["Properties"].get("Events", {}).values()):
-            resources[f"{logical_id}IteratorAgeAlarm"] = _alarm(
+            resources[f"{logical_id}IteratorAgeAlarm"] = alarm(
                 f"{name}-iterator-age", _LATE, "AWS/Lambda", "IteratorAge", dimensions,
                 Statistic="Maximum", Threshold=_OLDEST_RECORD_MILLISECONDS,
             )  # fmt: skip
@@ -56,8 +56,8 @@ def _http_alarms(stage: Stage) -> Template:
     failing = f"The HTTP API answered with a status of 500 or more. {_RUNBOOK}#api-errors"
     slow = f"One request of a hundred takes more than two seconds, for a quarter of an hour. {_RUNBOOK}#api-latency"
     return {
-        "HttpApiErrorsAlarm": _alarm(f"{name}-errors", failing, "AWS/ApiGateway", "5xx", dimensions, Statistic="Sum"),
-        "HttpApiLatencyAlarm": _alarm(f"{name}-latency", slow, "AWS/ApiGateway", "Latency", dimensions, **_SLOW),
+        "HttpApiErrorsAlarm": alarm(f"{name}-errors", failing, "AWS/ApiGateway", "5xx", dimensions, Statistic="Sum"),
+        "HttpApiLatencyAlarm": alarm(f"{name}-latency", slow, "AWS/ApiGateway", "Latency", dimensions, **_SLOW),
     }
 
 
@@ -70,14 +70,14 @@ def _websocket_alarms(stage: Stage) -> Template:
         "latency": ("IntegrationLatency", "One message of a hundred takes more than two seconds to handle.", _SLOW),
     }
     return {
-        f"{api}{kind.title()}Alarm": _alarm(
+        f"{api}{kind.title()}Alarm": alarm(
             f"{name}-{kind}", f"{means} {_RUNBOOK}#socket-{kind}", "AWS/ApiGateway", metric, dimensions, **settings
         )
         for kind, (metric, means, settings) in kinds.items()
     }
 
 
-def _alarm(name: str, means: str, namespace: str, metric: str, dimensions: dict[str, Any], **settings: Any) -> Template:
+def alarm(name: str, means: str, namespace: str, metric: str, dimensions: dict[str, Any], **settings: Any) -> Template:
     """An alarm when there is any of `metric` in five minutes, unless `settings` say otherwise."""
     properties = {
         "AlarmName": name,

@@ -16,6 +16,7 @@ from infra.events import (
 from infra.functions import add_log_groups, allow_user_pool
 from infra.http_api import replace_rest_api
 from infra.network import join_network
+from infra.refund_workflow import add_refund_workflow
 from infra.stages import APP, Stage
 from infra.websocket_api import bind_addresses, complete_websocket_api
 
@@ -40,6 +41,7 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = add_log_groups(template, stage)
     template = allow_user_pool(template, stage)
     template = join_network(template, stage)
+    template = add_refund_workflow(template, stage)
     template = add_alarms(template, stage)
     template["Outputs"]["Release"] = {"Value": release}
     return declare_parameters(template, stage)

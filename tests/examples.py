@@ -91,6 +91,13 @@ def _new_order() -> dict[str, Any]:
     return {"headers": {"idempotency-key": str(uuid4())}, "body": {"lines": lines}}
 
 
+def _refund(seller: Person) -> str:
+    from chalicelib import refunds
+
+    order, admin = confirmed(seller, {listed(seller): 1}), enrolled("admins")
+    return str(database.write(lambda: refunds.request(admin.caller, order.id)).id)
+
+
 _IN_PATHS: dict[str, Callable[[Person, Aws], str]] = {
     "{product_id}": lambda seller, aws: listed(seller),
     "{order_id}": lambda seller, aws: str(confirmed(seller, {listed(seller): 1}).id),
@@ -98,6 +105,7 @@ _IN_PATHS: dict[str, Callable[[Person, Aws], str]] = {
     "{device_id}": lambda seller, aws: _device(seller),
     "{upload_id}": lambda seller, aws: _published(seller),
     "{conversation_id}": lambda seller, aws: _conversation(seller),
+    "{refund_id}": lambda seller, aws: _refund(seller),
     "{queue}": lambda seller, aws: "emails",
 }
 
@@ -135,6 +143,8 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /orders": dict,
     "GET /orders/{order_id}": dict,
     "POST /orders/{order_id}/cancel": dict,
+    "POST /admin/orders/{order_id}/refund": dict,
+    "GET /admin/refunds/{refund_id}": dict,
     "GET /sales": dict,
     "POST /sales/{order_id}/ship": dict,
     "PUT /me/devices/{device_id}": lambda: {"body": {"platform": "apns", "token": str(uuid4())}},

@@ -30,7 +30,7 @@ from tests.environment import ALWAYS, configured
 from tests.people import Person
 
 MOTO_ACCOUNT = "123456789012"
-NOTIFIED = ["order.confirmed", "order.shipped", "order.cancelled", "order.expired"]
+NOTIFIED = ["order.confirmed", "order.shipped", "order.cancelled", "order.expired", "order.refunded"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,13 @@ class Aws:
         self.topic = self._order_events()
         self.client("events").create_event_bus(Name="marketplace-local")
         self.client("sesv2").create_email_identity(EmailIdentity="orders@marketplace.example")
+        self.refund_workflow = str(
+            self.client("stepfunctions").create_state_machine(
+                name="marketplace-local-refund",
+                definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+                roleArn=f"arn:aws:iam::{MOTO_ACCOUNT}:role/refund",
+            )["stateMachineArn"]
+        )
         self.push_applications = {platform: self._push_application(platform) for platform in ("GCM", "APNS")}
 
     @property
@@ -121,6 +128,7 @@ class Aws:
             "PUSH_FCM_ARN": self.push_applications["GCM"],
             "PUSH_APNS_ARN": self.push_applications["APNS"],
             "PARTIAL_BATCH": "true",
+            "REFUND_WORKFLOW_ARN": self.refund_workflow,
             "REALTIME_URL": "wss://realtime.marketplace.example/ws",
         }
 

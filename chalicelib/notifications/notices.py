@@ -32,16 +32,18 @@ TO_BUYERS = {
     events.SHIPPED.name: "order-shipped",
     events.CANCELLED.name: "order-cancelled",
     events.EXPIRED.name: "order-expired",
+    events.REFUNDED.name: "order-refunded",
 }
 TO_SELLERS = {events.CONFIRMED.name: "products-sold", events.CANCELLED.name: "sale-cancelled"}
 
 WORDS = {
     "order-confirmed": Words("Your order is confirmed", "The sellers have been told and will ship it."),
     "order-shipped": Words("Your order is on its way", "Everything you ordered has been shipped."),
-    "order-cancelled": Words("Your order is cancelled", "You cancelled it; nothing will be shipped."),
+    "order-cancelled": Words("Your order is cancelled", "Nothing will be shipped."),
     "order-expired": Words("Your order has expired", "It could not be confirmed in time. Please order again."),
+    "order-refunded": Words("Your money is on its way back", "The order was cancelled, and what you paid is returned."),
     "products-sold": Words("You have sold something", "Please ship these as soon as you can."),
-    "sale-cancelled": Words("A sale was cancelled", "The buyer cancelled; please do not ship these."),
+    "sale-cancelled": Words("A sale was cancelled", "Please do not ship these."),
 }
 
 

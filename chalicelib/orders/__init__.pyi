@@ -1,10 +1,13 @@
 from .bestsellers import best_sellers as best_sellers
 from .bestsellers import rank as rank
 from .service import cancel as cancel
+from .service import cancel_to_refund as cancel_to_refund
 from .service import confirm as confirm
 from .service import expire_next as expire_next
 from .service import of_buyer as of_buyer
 from .service import place as place
 from .service import read as read
+from .service import refundable as refundable
 from .service import sales as sales
 from .service import ship as ship
+from .service import tell_refunded as tell_refunded

@@ -50,9 +50,10 @@ CONFIRMED = EventType(
     "order.confirmed", 1, OrderData, _EVERYBODY, "The order was accepted; its sellers are to ship it."
 )
 SHIPPED = EventType("order.shipped", 1, OrderData, _EVERYBODY, "Every line of the order has been shipped.")
-CANCELLED = EventType("order.cancelled", 1, OrderData, _EVERYBODY, "Its buyer cancelled the order; its stock is back.")
+CANCELLED = EventType("order.cancelled", 1, OrderData, _EVERYBODY, "The order was cancelled; its stock is back.")
 EXPIRED = EventType(
     "order.expired", 1, OrderData, _EVERYBODY, "The order was not confirmed in time; its stock is back."
 )
+REFUNDED = EventType("order.refunded", 1, OrderData, _EVERYBODY, "The money of a cancelled order is back.")
 
-ALL = (PLACED, CONFIRMED, SHIPPED, CANCELLED, EXPIRED)
+ALL = (PLACED, CONFIRMED, SHIPPED, CANCELLED, EXPIRED, REFUNDED)

@@ -44,6 +44,10 @@ class NotShippable(Conflict):
     """The order is not confirmed, or has ended already."""
 
 
+class NotRefundable(Conflict):
+    """The order was never confirmed, or something of it is on its way."""
+
+
 def place(caller: Caller, wanted: Sequence[Wanted]) -> Order:
     """The caller's new order, its stock reserved with the same transaction.
 
@@ -81,10 +85,31 @@ def cancel(caller: Caller, order_id: UUID) -> Order:
         raise OrderNotFound("There is no such order.")
     if not order.may_become(CANCELLED):
         raise NotCancellable(f"This order is {_progress(order)}.")
-    cancelled = _become(order, CANCELLED)
-    products.put_back(cancelled.quantities)
-    outbox.add(events.CANCELLED, cancelled, group=cancelled.id)
-    return cancelled
+    return _cancelled(order)
+
+
+def refundable(order_id: UUID) -> Order:
+    """The order, locked, if its money may go back: it was confirmed, and nothing of it is on its way.
+
+    Raises `OrderNotFound` and `NotRefundable`.
+    """
+    order = _found(repository.find_for_change(order_id))
+    is_cancelled = order.status == CANCELLED and order.confirmed_at is not None
+    if not is_cancelled and not (order.status == CONFIRMED and order.may_become(CANCELLED)):
+        raise NotRefundable(f"This order is {_progress(order)}.")
+    return order
+
+
+def cancel_to_refund(order_id: UUID) -> None:
+    """Cancels the order and returns its stock, unless its buyer did. Raises as `refundable` does."""
+    order = refundable(order_id)
+    if order.status != CANCELLED:
+        _cancelled(order)
+
+
+def tell_refunded(order_id: UUID) -> None:
+    """Tells the rest of the system that the order's money is back. Raises `OrderNotFound`."""
+    outbox.add(events.REFUNDED, _found(repository.find(order_id)), group=order_id)
 
 
 def sales(caller: Caller, page: PageRequest) -> Page[Order]:
@@ -184,6 +209,13 @@ def _violations(wanted: Sequence[Wanted], at_fault: Any, detail: str, name: str)
         for index, line in enumerate(wanted)
         if line["product_id"] in at_fault
     ]
+
+
+def _cancelled(order: Order) -> Order:
+    cancelled = _become(order, CANCELLED)
+    products.put_back(cancelled.quantities)
+    outbox.add(events.CANCELLED, cancelled, group=cancelled.id)
+    return cancelled
 
 
 def _become(order: Order, status: str) -> Order:

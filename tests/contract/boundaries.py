@@ -23,6 +23,7 @@ BOTOCORE_ERRORS = frozenset(
         "chalicelib/messaging/redrive.py",
         "chalicelib/notifications/endpoints.py",
         "chalicelib/notifications/provider.py",
+        "chalicelib/refunds/workflow.py",
         "chalicelib/uploads/bucket.py",
         "chalicelib/realtime/sockets.py",
         "chalicelib/realtime/sweep.py",

@@ -114,9 +114,9 @@ def mishandling_streams(services: Template, app: Template, stage: str) -> list[s
 def called_by_functions(app: Template) -> Iterator[tuple[str, Template]]:
     """Each function that the role of another one may call: its logical id and properties."""
     named = {function["FunctionName"]: name for name, function in functions(app).items()}
-    roles = of_type(app, "AWS::IAM::Role").values()
-    for role in roles:
-        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+    roles = of_type(app, "AWS::IAM::Role")
+    for function in functions(app).values():
+        for statement in roles[function["Role"]["Fn::GetAtt"][0]]["Policies"][0]["PolicyDocument"]["Statement"]:
             if "lambda:InvokeFunction" in statement["Action"]:
                 name = named[name_of(statement["Resource"])]
                 yield name, functions(app)[name]

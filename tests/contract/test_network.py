@@ -17,7 +17,7 @@ from tests.contract import network_checks as checks
 
 PATH = PROJECT / "infra" / "stacks" / "network.yaml"
 STAGES = ("dev", "staging", "prod")
-CALLED = {"secretsmanager", "sqs", "sns", "events", "email", "cognito-idp", "bedrock-runtime"}
+CALLED = {"secretsmanager", "sqs", "sns", "events", "email", "cognito-idp", "bedrock-runtime", "states"}
 OF_TASKS = {"logs", "xray", "ecr.api", "ecr.dkr"}
 WITHOUT_A_WAY_OUT = "Without interface endpoints, and with managed login, there has to be a NAT gateway"
 

@@ -42,6 +42,7 @@ MAY = {
         "s3:GetObject",
         "bedrock:InvokeModel",
         "bedrock:ApplyGuardrail",
+        "states:StartExecution",
         "cognito-idp:AdminGetUser",
         "cognito-idp:AdminAddUserToGroup",
         "cognito-idp:AdminRemoveUserFromGroup",
@@ -82,6 +83,9 @@ MAY = {
     "relay_outbox": READ_DATABASE_SECRET | PUBLISH_EVENTS | {"sqs:GetQueueUrl", "sqs:SendMessage"},
     "expire_orders": READ_DATABASE_SECRET | PUBLISH_EVENTS,
     "purge_expired": READ_DATABASE_SECRET,
+    "cancel_for_refund": READ_DATABASE_SECRET | PUBLISH_EVENTS,
+    "return_money": READ_DATABASE_SECRET | PUBLISH_EVENTS,
+    "give_up_refund": READ_DATABASE_SECRET,
     "dead_letters": READ_DATABASE_SECRET | HANDLE_DEAD_LETTERS,
     "migrate": READ_DATABASE_SECRET,
 }

@@ -40,6 +40,17 @@ FROZEN = (
         "Lambda names a stream when an execution environment starts; the group is the function's own",
     ),
     Wildcard(
+        frozenset(
+            {
+                *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
+                *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies"),
+                "logs:DescribeLogGroups",
+            }
+        ),
+        r"\*",
+        "the delivery of a state machine's logs is set up with its role; the actions have no resource type",
+    ),
+    Wildcard(
         frozenset({"lambda:InvokeFunction"}),
         r"arn:\S+:\$\{HttpApi\}/api/\*",
         "one API calls one function for all of its routes; stage and API are named",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Attempt = tuple[str, str, dict[str, Any]]
 """A service, a method of its client, and the arguments."""
 
+STATE_MACHINES = "arn:aws:states:eu-central-1:000000000000:stateMachine"
 BUCKET = "marketplace-local-media-000000000000"
 
 
@@ -85,6 +86,10 @@ def on_functions_and_models(stack: Stack) -> dict[str, Attempt]:
             "lambda", "invoke", {"FunctionName": f"{PREFIX}{name}", "InvocationType": "DryRun"}
         ) for name in ("migrate", "answer_question", "dead_letters")
     }  # fmt: skip
+    attempts["states:StartExecution on stateMachine:marketplace-${Stage}-refund"] = (
+        "stepfunctions", "start_execution",
+        {"stateMachineArn": f"{STATE_MACHINES}:{PREFIX}refund", "input": "no JSON"},
+    )  # fmt: skip
     profile = stack.stacks.parameter("assistant/model-id")
     for model, named in {
         "assistant/model-id}}": profile,

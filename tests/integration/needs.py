@@ -188,6 +188,39 @@ def _schedule_succeeds(function: str) -> Need:
     return Need(lambda world, _: _succeeds(world, function, scheduled_event()))
 
 
+# --- refunds ----------------------------------------------------------------------------------------------------------
+
+
+def _refund(world: World, status: str) -> tuple[str, dict[str, Any]]:
+    """An order that is found, and what a step of its refund is called with."""
+    order, refund_id = stored(world.stack, world.buyer, world.product, status), str(uuid4())
+    with world.stack.database() as database:
+        database.run(
+            "INSERT INTO refunds (id, order_id, amount, currency, status, requested_by)"
+            " VALUES (:id, :order_id, 1, 'EUR', 'pending', :requested_by)",
+            id=refund_id, order_id=order["id"], requested_by=world.buyer.id,
+        )  # fmt: skip
+    return order["id"], {"refund_id": refund_id, "attempt": 1, "correlation_id": f"test-{refund_id}"}
+
+
+def _step(function: str, status: str) -> Callable[[World], str]:
+    def take(world: World) -> str:
+        order_id, asked = _refund(world, status)
+        assert _succeeds(world, function, asked)
+        return order_id
+
+    return take
+
+
+def _step_succeeds(function: str, status: str) -> Need:
+    return Need(lambda world, _: _succeeds(world, function, _refund(world, status)[1]))
+
+
+def _refund_is_started(world: World, _: Any) -> bool:
+    order = stored(world.stack, world.buyer, world.product, "confirmed")
+    return works(world.admin.http.post(f"/admin/orders/{order['id']}/refund"))
+
+
 # --- notifications ----------------------------------------------------------------------------------------------------
 
 
@@ -279,6 +312,7 @@ NEEDS = {
     ("api_handler", "cognito-idp:AdminDisableUser"): Need(_is_changed({"disabled": True}), _member("users")),
     ("api_handler", "cognito-idp:AdminUserGlobalSignOut"): Need(_is_changed({"disabled": True}), _member("users")),
     ("api_handler", "dynamodb:DescribeTable"): Need(_table_is_seen),
+    ("api_handler", "states:StartExecution"): Need(_refund_is_started),
     ("api_handler", "sqs:GetQueueUrl"): Need(_queues_are_seen),
     ("api_handler", "sqs:GetQueueAttributes"): Need(_queues_are_seen),
     ("api_handler", "sqs:ReceiveMessage"): Need(_dead_letters_are_seen),
@@ -290,6 +324,11 @@ NEEDS = {
     ("api_handler", "sns:CreatePlatformEndpoint"): Need(_device_is_registered),
     ("api_handler", "sns:SetEndpointAttributes"): Need(_device_is_registered),
     ("api_handler", "sns:DeleteEndpoint"): Need(_device_is_removed, _device),
+    ("cancel_for_refund", "secretsmanager:GetSecretValue"): _step_succeeds("cancel_for_refund", "confirmed"),
+    ("cancel_for_refund", "sns:Publish"): _is_sent_at_once_when(
+        _step("cancel_for_refund", "confirmed"), "order-events"
+    ),
+    ("cancel_for_refund", "events:PutEvents"): _is_sent_at_once_when(_step("cancel_for_refund", "confirmed"), "bus"),
     ("dead_letters", "secretsmanager:GetSecretValue"): _operators_are_served("redrive", dry_run=False),
     ("dead_letters", "sqs:GetQueueUrl"): _operators_are_served("list"),
     ("dead_letters", "sqs:GetQueueAttributes"): _operators_are_served("list"),
@@ -303,6 +342,7 @@ NEEDS = {
     ("fulfil_orders", "secretsmanager:GetSecretValue"): Need(_orders_are_confirmed),
     ("fulfil_orders", "sns:Publish"): _is_sent_at_once_when(_confirming, "order-events"),
     ("fulfil_orders", "events:PutEvents"): _is_sent_at_once_when(_confirming, "bus"),
+    ("give_up_refund", "secretsmanager:GetSecretValue"): _step_succeeds("give_up_refund", "cancelled"),
     ("migrate", "secretsmanager:GetSecretValue"): Need(_schema_is_migrated),
     ("post_confirmation", "secretsmanager:GetSecretValue"): Need(_confirmation_is_noted, a_confirmation),
     ("post_confirmation", "cognito-idp:AdminAddUserToGroup"): Need(_confirmation_is_noted, a_confirmation),
@@ -313,6 +353,9 @@ NEEDS = {
     ("relay_outbox", "sqs:SendMessage"): _is_sent_at_once_when(_sweeping("orders.fifo"), "orders.fifo"),
     ("relay_outbox", "sns:Publish"): _is_sent_at_once_when(_sweeping("order-events"), "order-events"),
     ("relay_outbox", "events:PutEvents"): _is_sent_at_once_when(_sweeping("bus"), "bus"),
+    ("return_money", "secretsmanager:GetSecretValue"): _step_succeeds("return_money", "cancelled"),
+    ("return_money", "sns:Publish"): _is_sent_at_once_when(_step("return_money", "cancelled"), "order-events"),
+    ("return_money", "events:PutEvents"): _is_sent_at_once_when(_step("return_money", "cancelled"), "bus"),
     ("send_emails", "secretsmanager:GetSecretValue"): _people_are_told("send_emails", "emails"),
     ("send_emails", "ses:SendEmail"): _people_are_told("send_emails", "emails"),
     ("send_pushes", "secretsmanager:GetSecretValue"): _people_are_told("send_pushes", "pushes"),

@@ -41,6 +41,7 @@ PERSON = {"id": ANY_ID, "email": "person@example.com", "name": "", "version": 2,
 CHANGED = CONFIRMED | {"type": "user.changed", "data": PERSON}
 RECORDED = CONFIRMED | {"pk": f"person#{ANY_ID}", "sk": f"feed#{ANY_ID}", "kind": "activity", "correlation_id": ""}
 BOUNCE = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "person@example.com"}]}
+STEP = {"refund_id": ANY_ID, "attempt": 1, "correlation_id": "test-refund"}
 INVOCATIONS: dict[str, tuple[Any, set[str]]] = {
     "rank_bestsellers": (bus_event(json.dumps(CONFIRMED)), DATABASE | {"redis"}),
     "record_bounces": (sns_event({"eventType": "Bounce", "bounce": BOUNCE}), DATABASE),
@@ -62,6 +63,9 @@ INVOCATIONS: dict[str, tuple[Any, set[str]]] = {
     "expire_orders": (scheduled_event(), DATABASE),
     "purge_expired": (scheduled_event(), DATABASE),
     "dead_letters": ({"action": "list"}, DATABASE | BOTO),
+    "cancel_for_refund": (STEP, DATABASE),
+    "return_money": (STEP, DATABASE),
+    "give_up_refund": (STEP | {"error": {"Error": "Unavailable"}}, DATABASE),
 }
 """What each function is invoked with, and what it may load for it; nothing it depends on can be reached."""
 SIGN_UP = {"request": {"userAttributes": {"email": "person@example.com"}}, "response": {}}

@@ -48,6 +48,8 @@ EXPECTED = {
     "GET /orders": _OWN,
     "GET /orders/{order_id}": "401 404 200 404 200 404 403 404 401 401 401 401",
     "POST /orders/{order_id}/cancel": "401 404 200 404 404 403 403 404 401 401 401 401",
+    "POST /admin/orders/{order_id}/refund": "401 403 403 403 202 403 403 403 401 401 401 401",
+    "GET /admin/refunds/{refund_id}": _ADMINS,
     "GET /sales": _OWN,
     "POST /sales/{order_id}/ship": "401 404 200 404 404 403 403 404 401 401 401 401",
     "PUT /me/devices/{device_id}": _SIGNED_IN,

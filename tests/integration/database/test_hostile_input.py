@@ -61,7 +61,7 @@ _headers = st.dictionaries(
 WRITES = [
     ("POST", "/products"), ("PATCH", "/me"), ("PATCH", "/products/{id}"), ("PATCH", "/admin/users/{id}"),
     ("POST", "/orders"), ("POST", "/orders/{id}/cancel"), ("POST", "/sales/{id}/ship"), ("PUT", "/me/devices/{id}"),
-    ("POST", "/admin/dead-letters/{id}/redrive"),
+    ("POST", "/admin/dead-letters/{id}/redrive"), ("POST", "/admin/orders/{id}/refund"),
 ]  # fmt: skip
 READS = [route.path for route in app.app.endpoints if route.method == "GET" and route.path != "/health/dependencies"]
 ANY_ID = "01a203a3-0000-7000-8000-000000000000"

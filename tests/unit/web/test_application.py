@@ -169,6 +169,8 @@ def test_admin_routes_are_those_that_the_admin_authorizer_guards() -> None:
         "/admin/users/{user_id}": ["PATCH"],
         "/admin/audit": ["GET"],
         "/admin/activity": ["GET"],
+        "/admin/orders/{order_id}/refund": ["POST"],
+        "/admin/refunds/{refund_id}": ["GET"],
         "/admin/dead-letters/{queue}": ["GET"],
         "/admin/dead-letters/{queue}/redrive": ["POST"],
     }
