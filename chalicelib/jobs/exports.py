@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from chalicelib import clients, config
+from chalicelib import storage
 from chalicelib.errors import Unavailable
 
 FOLDER = "exports/catalogue"
 READ_SECONDS = 30
-
-_GONE = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-"""S3 says 403 for what is not there to those who may not list."""
+UNAVAILABLE = "The export's bucket is not available right now."
 
 
 @dataclass(frozen=True)
@@ -65,16 +60,14 @@ class Manifest:
 
 def read(day: date) -> Manifest:
     """The manifest of `day` as it is kept; an empty one when there is none. Raises `Unavailable`."""
-    from botocore.exceptions import ClientError
-
     empty = Manifest(day)
     try:
-        with _translated():
-            kept = json.loads(_s3().get_object(Bucket=_bucket(), Key=empty.key)["Body"].read())
+        with storage.translated(UNAVAILABLE):
+            kept = json.loads(_s3().get_object(Bucket=storage.bucket(), Key=empty.key)["Body"].read())
     except Unavailable as error:
-        if isinstance(error.__cause__, ClientError) and _status(error.__cause__) in _GONE:
-            return empty
-        raise
+        if storage.status_of_gone(error) is None:
+            raise
+        return empty
     parts = tuple(Part(**part | {"last_id": UUID(part["last_id"])}) for part in kept["parts"])
     return Manifest(day, parts, kept["is_complete"])
 
@@ -95,30 +88,9 @@ def store_part(manifest: Manifest, content: bytes, products: int, last_id: UUID)
 
 
 def _put(key: str, content: bytes, content_type: str) -> None:
-    with _translated():
-        _s3().put_object(
-            Bucket=_bucket(), Key=key, Body=content, ContentType=content_type, ServerSideEncryption="AES256"
-        )
-
-
-def _bucket() -> str:
-    return config.current().media_bucket
+    with storage.translated(UNAVAILABLE):
+        storage.put(_s3(), key, content, content_type)
 
 
 def _s3() -> Any:
-    return clients.client("s3", read_seconds=READ_SECONDS)
-
-
-def _status(error: Any) -> int:
-    return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raises `Unavailable` for whatever S3 or the way to it raises."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise Unavailable("The export's bucket is not available right now.") from error
+    return storage.client(READ_SECONDS)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from chalicelib import clients, config, media
+from chalicelib import media, storage
 from chalicelib.errors import Unavailable
 from chalicelib.observability import logger
 from chalicelib.uploads.arrivals import INCOMING, Arrival
@@ -17,11 +16,9 @@ from chalicelib.uploads.models import Link, Upload
 
 FORM_SECONDS = 15 * 60
 LINK_SECONDS = 5 * 60
+UNAVAILABLE = "Pictures are not available right now."
 
-_ENCRYPTION = "AES256"
 _FOR_EVER = "public, max-age=31536000, immutable"
-_GONE = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED}
-"""S3 says 403 for what is not there to those who may not list; 412 when the object is another one by now."""
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
@@ -37,17 +34,17 @@ class Incoming:
 
     def read(self) -> bytes:
         """The bytes of the file. Raises `Unavailable`."""
-        with _translated():
+        with storage.translated(UNAVAILABLE):
             return bytes(self.content.read())
 
 
 def form(upload_id: UUID, content_type: str, size: int) -> tuple[str, dict[str, str]]:
     """The address and the fields with which a browser may send one file of at most `size` bytes, and nothing else."""
-    fixed = {"Content-Type": content_type, "x-amz-server-side-encryption": _ENCRYPTION}
+    fixed = {"Content-Type": content_type, "x-amz-server-side-encryption": storage.ENCRYPTION}
     conditions = [*({name: value} for name, value in fixed.items()), ["content-length-range", 1, size]]
-    with _translated():
-        signed = _s3().generate_presigned_post(
-            config.current().media_bucket,
+    with storage.translated(UNAVAILABLE):
+        signed = storage.client().generate_presigned_post(
+            storage.bucket(),
             f"{INCOMING}{upload_id}",
             Fields=dict(fixed),
             Conditions=conditions,
@@ -79,53 +76,44 @@ def keep(upload: Upload, original: bytes) -> None:
 
 def remove(incoming: Incoming) -> None:
     """Removes the file that arrived, and no other one; again changes nothing."""
-    with _translated():
-        _s3().delete_object(Bucket=config.current().media_bucket, Key=incoming.key, **_version(incoming.version_id))
+    with storage.translated(UNAVAILABLE):
+        storage.client().delete_object(Bucket=storage.bucket(), Key=incoming.key, **_version(incoming.version_id))
 
 
 def original_link(upload: Upload) -> Link:
     """A link to the file as it was sent, which a browser saves and does not show."""
     name = f"{upload.id}.{_EXTENSIONS[upload.content_type]}"
     parameters = {
-        "Bucket": config.current().media_bucket,
+        "Bucket": storage.bucket(),
         "Key": _original(upload),
         "ResponseContentDisposition": f'attachment; filename="{name}"',
         "ResponseContentType": upload.content_type,
     }
-    with _translated():
-        url = _s3().generate_presigned_url("get_object", Params=parameters, ExpiresIn=LINK_SECONDS)
+    with storage.translated(UNAVAILABLE):
+        url = storage.client().generate_presigned_url("get_object", Params=parameters, ExpiresIn=LINK_SECONDS)
     return Link(url, LINK_SECONDS)
 
 
 def _found(arrival: Arrival) -> Incoming | None:
-    from botocore.exceptions import ClientError
-
     condition = {"IfMatch": arrival.etag} if arrival.etag else {}
     try:
-        with _translated():
-            answer = _s3().get_object(
+        with storage.translated(UNAVAILABLE):
+            answer = storage.client().get_object(
                 Bucket=arrival.bucket, Key=arrival.key, **_version(arrival.version_id), **condition
             )
     except Unavailable as error:
-        if isinstance(error.__cause__, ClientError) and _status(error.__cause__) in _GONE:
-            logger.info("object gone", extra={"status": _status(error.__cause__)})
-            return None
-        raise
+        if (status := storage.status_of_gone(error)) is None:
+            raise
+        logger.info("object gone", extra={"status": status})
+        return None
     return Incoming(
         arrival.key, answer.get("VersionId"), answer["ETag"].strip('"'), answer["ContentLength"], answer["Body"]
     )
 
 
 def _put(key: str, content: bytes, content_type: str, **more: str) -> None:
-    with _translated():
-        _s3().put_object(
-            Bucket=config.current().media_bucket,
-            Key=key,
-            Body=content,
-            ContentType=content_type,
-            ServerSideEncryption=_ENCRYPTION,
-            **more,
-        )
+    with storage.translated(UNAVAILABLE):
+        storage.put(storage.client(), key, content, content_type, **more)
 
 
 def _original(upload: Upload) -> str:
@@ -134,22 +122,3 @@ def _original(upload: Upload) -> str:
 
 def _version(version_id: str | None) -> dict[str, str]:
     return {} if version_id is None else {"VersionId": version_id}
-
-
-def _s3() -> Any:
-    return clients.client("s3")
-
-
-def _status(error: Any) -> int:
-    return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raises `Unavailable` for whatever S3 or the way to it raises."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise Unavailable("Pictures are not available right now.") from error
