@@ -10,12 +10,14 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from zlib import crc32
+
+from tests.local_server import LocalServer, stopped_at_the_end
 
 TOLD = {"inputTokens": 200, "outputTokens": 60, "totalTokens": 260}
 
@@ -47,7 +49,7 @@ class Script:
         return self.stop_reason or ("tool_use" if self.tools else "end_turn")
 
 
-class Bedrock:
+class Bedrock(LocalServer):
     """The server. `requests` are the calls that came, and `chunks_sent` how much of each answer was sent."""
 
     def __init__(self) -> None:
@@ -57,14 +59,12 @@ class Bedrock:
         self.is_hung_up_on = threading.Event()
         self.embeddings: dict[str, list[float]] = {}
         self.released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"bedrock": self}))
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        super().__init__(type("Handler", (_Handler,), {"bedrock": self}))
 
     @property
     def settings(self) -> dict[str, str]:
         """The variables of a function that uses it."""
-        return {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"http://127.0.0.1:{self._server.server_port}"}
+        return {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url}
 
     def will(self, *scripts: Script) -> None:
         """Answers the next calls so, and every other one with a short text."""
@@ -76,8 +76,7 @@ class Bedrock:
     def stop(self) -> None:
         """Closes the server."""
         self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().stop()
 
     def next_script(self, request: dict[str, Any]) -> Script:
         """What the call is answered with."""
@@ -86,14 +85,9 @@ class Bedrock:
         return self.scripts.pop(0) if self.scripts else Script()
 
 
-@contextmanager
-def running() -> Iterator[Bedrock]:
+def running() -> AbstractContextManager[Bedrock]:
     """A server that is stopped at the end."""
-    bedrock = Bedrock()
-    try:
-        yield bedrock
-    finally:
-        bedrock.stop()
+    return stopped_at_the_end(Bedrock)
 
 
 def event(kind: str, payload: Any, headers: dict[str, str] | None = None) -> bytes:

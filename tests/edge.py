@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
 from xml.sax.saxutils import escape
+
+from tests.local_server import LocalServer, stopped_at_the_end
 
 TOPIC = "arn:aws:sns:eu-central-1:000000000000:marketplace-local-order-events"
 XML = 'xmlns="http://sns.amazonaws.com/doc/2010-03-31/"'
@@ -57,7 +59,7 @@ THROTTLED = Refusal("ThrottlingException", 400)
 DOWN = Refusal("InternalError", 500)
 
 
-class Edge:
+class Edge(LocalServer):
     """The server. `refuses_entry` and `refuses_call` decide what fails; `accepted` is what arrived, in order."""
 
     def __init__(self) -> None:
@@ -66,14 +68,7 @@ class Edge:
         self.refuses_entry: Callable[[Sent], Refusal | None] = lambda _: None
         self.refuses_call: Callable[[list[Sent]], Refusal | None] = lambda _: None
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_handler(self))
 
     @property
     def settings(self) -> dict[str, str]:
@@ -90,11 +85,6 @@ class Edge:
             self.accepted, self.calls = [], []
         self.refuses_entry, self.refuses_call = (lambda _: None), (lambda _: None)
 
-    def stop(self) -> None:
-        """Closes the server."""
-        self._server.shutdown()
-        self._server.server_close()
-
     def take(self, entries: list[Sent]) -> tuple[Refusal | None, list[Refusal | None]]:
         """What the call is refused with, or what each of its entries is."""
         calls, accepted = self.calls, self.accepted  # those of the test that it came in, however long it takes
@@ -107,14 +97,9 @@ class Edge:
         return refusal, verdicts
 
 
-@contextmanager
-def running() -> Iterator[Edge]:
+def running() -> AbstractContextManager[Edge]:
     """An edge that is stopped at the end."""
-    edge = Edge()
-    try:
-        yield edge
-    finally:
-        edge.stop()
+    return stopped_at_the_end(Edge)
 
 
 def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
 
+from tests.local_server import LocalServer, stopped_at_the_end
 
-class Listeners:
+
+class Listeners(LocalServer):
     """The server. `frames` is what each connection got; `refuses` decides which sending fails, and how.
 
     A refusal is a status (410: gone), or 0 for a connection that breaks after the frame has arrived. `refuses_all_of`
@@ -25,15 +26,12 @@ class Listeners:
         self.refuses: Callable[[dict[str, Any]], int | None] = lambda _: None
         self.refuses_all_of: Callable[[str], int | None] = lambda _: None
         self.invocations_fail = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        super().__init__(_handler(self))
 
     @property
     def settings(self) -> dict[str, str]:
         """The variables of a function that uses it."""
-        url = f"http://127.0.0.1:{self._server.server_port}"
-        return {"REALTIME_ENDPOINT": url, "AWS_ENDPOINT_URL_LAMBDA": url}
+        return {"REALTIME_ENDPOINT": self.url, "AWS_ENDPOINT_URL_LAMBDA": self.url}
 
     def forget(self) -> None:
         """Forgets what was sent, and refuses nothing any more."""
@@ -45,20 +43,10 @@ class Listeners:
         """What the connection got, in order."""
         return self.frames.get(connection_id, [])
 
-    def stop(self) -> None:
-        """Closes the server."""
-        self._server.shutdown()
-        self._server.server_close()
 
-
-@contextmanager
-def running() -> Iterator[Listeners]:
+def running() -> AbstractContextManager[Listeners]:
     """A server that is stopped at the end."""
-    listeners = Listeners()
-    try:
-        yield listeners
-    finally:
-        listeners.stop()
+    return stopped_at_the_end(Listeners)
 
 
 def _handler(listeners: Listeners) -> type[BaseHTTPRequestHandler]:
