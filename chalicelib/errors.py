@@ -7,6 +7,7 @@ error a name by subclassing one of these; the name becomes the problem's type (`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,3 +68,12 @@ class Invalid(MarketplaceError):
     def __init__(self, message: str, violations: list[Violation] | None = None) -> None:
         super().__init__(message)
         self.violations = violations or []
+
+
+DEFECT = "internal-error", "Something went wrong on our side."
+"""What is told of an error that is not the business's: its name and a sentence, and nothing of it."""
+
+
+def name_of(error: Exception) -> str:
+    """The error's stable name: `DuplicateSku` is `duplicate-sku`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()

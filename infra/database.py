@@ -29,6 +29,9 @@ DATABASE = "marketplace"
 OWNER = "marketplace_owner"
 APP = "marketplace_app"
 APP_TIMEOUTS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
+APP_RIGHTS = {"TABLES": "SELECT, INSERT, UPDATE, DELETE", "SEQUENCES": "USAGE, SELECT"}
+"""What the role of the functions may do with what the owner makes."""
+
 SCRAM_ITERATIONS = 4096
 
 # A database that has paused needs a moment to come back.
@@ -97,6 +100,12 @@ def make_roles(database: DataApi, passwords: Mapping[str, str]) -> None:
         database.run(statement)
 
 
+def default_rights() -> Iterator[str]:
+    """The statements by which what the owner makes from now on is the functions' to use."""
+    for objects, rights in APP_RIGHTS.items():
+        yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT {rights} ON {objects} TO {APP}"
+
+
 def verifier(password: str, salt: bytes) -> str:
     """What PostgreSQL keeps of `password` (SCRAM-SHA-256, RFC 5803), so that the password itself is in no statement."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
@@ -117,8 +126,7 @@ def _statements(known: set[str], passwords: Mapping[str, str]) -> Iterator[str]:
     yield f"ALTER DATABASE {DATABASE} OWNER TO {OWNER}"
     yield f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC"
     yield f"GRANT CONNECT ON DATABASE {DATABASE} TO {APP}"
-    for objects, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE, SELECT")):
-        yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT {rights} ON {objects} TO {APP}"
+    yield from default_rights()
     yield "CREATE EXTENSION IF NOT EXISTS vector"
 
 

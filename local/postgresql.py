@@ -14,16 +14,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pg8000.native import Connection, Error, identifier, literal
 
+from infra.database import APP, APP_TIMEOUTS, DATABASE, OWNER, default_rights
 from local.home import Home, Settings
 from local.ports import LOOPBACK
 from local.processes import Command, Processes, is_program, nobody_works_in, package_folder, wait_until
 from local.progress import Problem
 
 NAME = "postgresql"
-DATABASE = "marketplace"
-OWNER = "marketplace_owner"
-APP = "marketplace_app"
-APP_TIMEOUTS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
 # Where a folder above is closed to others (root's own, a temporary one), the server keeps the one capability that lets
 # it through, rather than the folder being opened. The secure bit makes access(2), by which PostgreSQL looks for its own
 # program, heed that capability as every other call does.
@@ -185,10 +182,8 @@ def _create_roles(settings: Settings) -> None:
         if DATABASE not in known:
             server.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
     with closing(_superuser(settings, DATABASE)) as database:
-        for objects, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE, SELECT")):
-            database.run(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT {rights} ON {objects} TO {APP}"
-            )
+        for statement in default_rights():
+            database.run(statement)
         # Only a superuser may create pgvector; the migrations use it where it is.
         database.run("CREATE EXTENSION IF NOT EXISTS vector")
 

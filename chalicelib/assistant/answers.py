@@ -18,7 +18,7 @@ from chalicelib import realtime, users
 from chalicelib.assistant import model, service
 from chalicelib.assistant.deltas import Deltas
 from chalicelib.assistant.dialogue import Answer, Deadline, Dialogue
-from chalicelib.assistant.failures import Interrupted, detail_of, reason_of
+from chalicelib.assistant.failures import Interrupted, told_of
 from chalicelib.assistant.reading import LookUp
 from chalicelib.assistant.turns import Superseded, Turn
 from chalicelib.caller import Caller
@@ -147,8 +147,9 @@ class _Speech:
         with suppress(Unavailable):
             self._deltas.flush()
         count("AnswersFailed")
-        logger.info("answer failed", extra={"reason": reason_of(error)})
-        self._end({"type": "assistant.failed", "reason": reason_of(error), "detail": detail_of(error)})
+        reason, detail = told_of(error)
+        logger.info("answer failed", extra={"reason": reason})
+        self._end({"type": "assistant.failed", "reason": reason, "detail": detail})
 
     def _send_delta(self, sequence: int, text: str) -> None:
         self._send({"type": "assistant.delta", "sequence": sequence, "text": text})

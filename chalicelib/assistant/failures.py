@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from chalicelib.errors import Conflict, Exhausted, MarketplaceError, NotFound, Unavailable
+from chalicelib.errors import DEFECT, Conflict, Exhausted, MarketplaceError, NotFound, Unavailable, name_of
 
 
 class ConversationNotFound(NotFound):
@@ -35,13 +33,6 @@ class Interrupted(Unavailable):
     """What was answering the question ended before it had."""
 
 
-def reason_of(error: Exception) -> str:
-    """`BudgetSpent` is `budget-spent`; a defect is `internal-error`."""
-    if not isinstance(error, MarketplaceError):
-        return "internal-error"
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
-
-
-def detail_of(error: Exception) -> str:
-    """A sentence for the person who asked."""
-    return str(error) if isinstance(error, MarketplaceError) else "Something went wrong on our side."
+def told_of(error: Exception) -> tuple[str, str]:
+    """`BudgetSpent` is `budget-spent`, with a sentence for the person who asked; a defect is `internal-error`."""
+    return (name_of(error), str(error)) if isinstance(error, MarketplaceError) else DEFECT

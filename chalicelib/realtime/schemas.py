@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from chalicelib.fields import Text, one_of
-
-MAX_QUESTION = 4000
+from chalicelib.assistant.schemas import Question
+from chalicelib.fields import one_of
 
 
 class TicketView(Schema):
@@ -23,12 +22,10 @@ class Ping(Schema):
     action = one_of("ping", required=True)
 
 
-class Ask(Schema):
-    """A question to the assistant; with `conversation_id` it goes on with a conversation."""
+class Ask(Question):
+    """A question to the assistant."""
 
     action = one_of("ask", required=True)
-    message = Text(required=True, maximum=MAX_QUESTION, lines=True)
-    conversation_id = fields.UUID(load_default=None)
 
 
 class Stop(Schema):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from typing import Any
 
@@ -82,11 +81,12 @@ def describe(error: Exception, instance: str) -> tuple[int, dict[str, str], str]
     status = status_of(error)
     if status == 500:
         logger.exception("unhandled error", extra={"error": type(error).__name__})
+    name, detail = _told(error, status)
     body: dict[str, Any] = {
-        "type": f"/problems/{_slug(error, status)}",
-        "title": _slug(error, status).replace("-", " ").capitalize(),
+        "type": f"/problems/{name}",
+        "title": name.replace("-", " ").capitalize(),
         "status": status,
-        "detail": "Something went wrong on our side." if status == 500 else str(error),
+        "detail": detail,
         "instance": instance,
         "correlation_id": correlation_id.get(),
     }
@@ -100,11 +100,9 @@ def status_of(error: Exception) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-def _slug(error: Exception, status: int) -> str:
-    """`DuplicateSku` is `duplicate-sku`."""
-    if status == 500:
-        return "internal-error"
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+def _told(error: Exception, status: int) -> tuple[str, str]:
+    """The name and the sentence that a client sees; nothing of a defect."""
+    return errors.DEFECT if status == 500 else (errors.name_of(error), str(error))
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -199,7 +199,7 @@ def _problem_types() -> Iterator[tuple[str, int]]:
         importlib.import_module(module.name)
     for kind in _subclasses(MarketplaceError):
         error = kind.__new__(kind)
-        yield problems._slug(error, status := problems.status_of(error)), status
+        yield problems._told(error, status := problems.status_of(error))[0], status
 
 
 def _subclasses(kind: type[MarketplaceError]) -> Iterator[type[MarketplaceError]]:
