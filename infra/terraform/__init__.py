@@ -1,0 +1,1 @@
+"""The stacks as Terraform: one root module for a stage, made of the CloudFormation that is deployed otherwise."""

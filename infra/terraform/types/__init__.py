@@ -1,0 +1,19 @@
+"""The tables, one module for each kind of resource; the last word on which types there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from infra.errors import BuildError
+from infra.terraform.translation import Translation
+from infra.terraform.types import messaging, observability
+
+_MODULES: tuple[Mapping[str, Translation], ...] = (messaging.TYPES, observability.TYPES)
+
+
+def translation(kind: str, place: str) -> Translation:
+    """What the CloudFormation type `kind` is in Terraform. Raises `BuildError` with the `place` for others."""
+    for types in _MODULES:
+        if kind in types:
+            return types[kind]
+    raise BuildError(f"{place}: no translation to Terraform for the type {kind}")

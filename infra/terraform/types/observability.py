@@ -1,0 +1,45 @@
+"""Log groups, alarms, dashboards, budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from infra.terraform.translation import Translation, pairs, tags
+
+TYPES: Mapping[str, Translation] = {
+    "AWS::Logs::LogGroup": Translation(
+        "aws_cloudwatch_log_group",
+        ref="name",
+        # CloudFormation's ARN of a log group is that of its streams.
+        attributes={"Arn": '"${self.arn}:*"'},
+        arguments={
+            "LogGroupName": "name",
+            "RetentionInDays": "retention_in_days",
+            "KmsKeyId": "kms_key_id",
+            "Tags": tags(),
+        },
+    ),
+    "AWS::CloudWatch::Alarm": Translation(
+        "aws_cloudwatch_metric_alarm",
+        ref="alarm_name",
+        attributes={"Arn": "arn"},
+        arguments={
+            "AlarmName": "alarm_name",
+            "AlarmDescription": "alarm_description",
+            "Namespace": "namespace",
+            "MetricName": "metric_name",
+            "Dimensions": pairs("dimensions", "Name", "Value"),
+            "Statistic": "statistic",
+            "ExtendedStatistic": "extended_statistic",
+            "Period": "period",
+            "EvaluationPeriods": "evaluation_periods",
+            "DatapointsToAlarm": "datapoints_to_alarm",
+            "ComparisonOperator": "comparison_operator",
+            "Threshold": "threshold",
+            "TreatMissingData": "treat_missing_data",
+            "AlarmActions": "alarm_actions",
+            "OKActions": "ok_actions",
+            "Tags": tags(),
+        },
+    ),
+}
