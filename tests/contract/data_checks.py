@@ -7,25 +7,12 @@ from typing import Any
 
 from infra.verify.deployed import Template, of_type
 
-STATEFUL = (
-    *("AWS::KMS::Key", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::SecretsManager::Secret"),
-    # Nothing in the cache has to be kept, so it is not among these.
-)
-KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 TAGS = {"project", "stage", "owner", "cost-centre"}
 SERVICES = ("rds", "elasticache", "secretsmanager")
-_TAGGED = (*STATEFUL, "AWS::ElastiCache::ServerlessCache", "AWS::RDS::DBProxy", "AWS::IAM::Role", "AWS::Logs::LogGroup")
-
-
-def lost_with_the_stack(template: Template) -> list[str]:
-    """Data that goes when the stack goes, or that a deletion by mistake takes."""
-    lost = [
-        name
-        for name, resource in template["Resources"].items()
-        if resource["Type"] in STATEFUL and any(resource.get(policy) != kept for policy, kept in KEPT.items())
-    ]
-    clusters = of_type(template, "AWS::RDS::DBCluster").items()
-    return lost + [f"{name} may be deleted" for name, each in clusters if not each.get("DeletionProtection")]
+_TAGGED = (
+    *("AWS::KMS::Key", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::SecretsManager::Secret"),
+    *("AWS::ElastiCache::ServerlessCache", "AWS::RDS::DBProxy", "AWS::IAM::Role", "AWS::Logs::LogGroup"),
+)
 
 
 def unencrypted(template: Template) -> list[str]:

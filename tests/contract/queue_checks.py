@@ -36,13 +36,6 @@ def without_dead_letters(services: Template) -> list[str]:
     return [f"{name} {fault}" for name, queue in found.items() for fault in _redrive_faults(found, queue)]
 
 
-def unencrypted(services: Template) -> list[str]:
-    """Queues and topics that keep messages as they are."""
-    plain = [name for name, queue in queues(services).items() if queue.get("SqsManagedSseEnabled") is not True]
-    topics = of_type(services, "AWS::SNS::Topic").items()
-    return plain + [name for name, topic in topics if not topic.get("KmsMasterKeyId")]
-
-
 def too_open(services: Template) -> list[str]:
     """Every queue and topic refuses what is not encrypted, and admits services for a named source only."""
     policies = _policies(services, "AWS::SQS::QueuePolicy", "Queues")

@@ -30,22 +30,6 @@ def properties(template: Template, name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("stage", ["staging", "prod"])
-def test_data_outlives_the_stack_outside_development(stage: str) -> None:
-    assert checks.lost_with_the_stack(deployed(PATH, Stage=stage)) == []
-
-
-@pytest.mark.parametrize("name", ["KeyOfrds", "Database", "DatabaseWriter", "AppSecret"])
-def test_data_that_goes_with_the_stack_is_noticed(prod: Template, name: str) -> None:
-    del prod["Resources"][name]["DeletionPolicy"]
-    assert checks.lost_with_the_stack(prod) == [name]
-
-
-def test_a_database_that_may_be_deleted_is_noticed(prod: Template) -> None:
-    properties(prod, "Database")["DeletionProtection"] = False
-    assert checks.lost_with_the_stack(prod) == ["Database may be deleted"]
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_everything_is_encrypted_with_the_key_of_its_class(stage: str) -> None:
     assert checks.unencrypted(deployed(PATH, Stage=stage)) == []

@@ -95,16 +95,6 @@ def test_every_queue_has_a_dead_letter_queue_of_14_days(services: Template, brok
 
 
 @pytest.mark.parametrize(
-    ("name", "setting"),
-    [("Orders", "SqsManagedSseEnabled"), ("FailedEvents", "SqsManagedSseEnabled"), ("MailEvents", "KmsMasterKeyId")],
-)
-def test_everything_that_keeps_messages_encrypts_them(services: Template, name: str, setting: str) -> None:
-    assert queue_checks.unencrypted(services) == []
-    del properties(services, name)[setting]
-    assert queue_checks.unencrypted(services) == [name]
-
-
-@pytest.mark.parametrize(
     "broken",
     [
         lambda services: services["Resources"].pop("OrdersPolicy"),

@@ -1,4 +1,4 @@
-"""The services stack as it is written: kept and protected where data is real, and as closed as it can be."""
+"""The services stack as it is written: as closed as it can be."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from tests.contract.lint import expanded
 Break = Callable[[dict[str, Any]], object]
 
 TEMPLATE = PROJECT / "infra" / "stacks" / "services.yaml"
-QUEUES = ("Orders", "OrdersDead", "Emails", "EmailsDead", "Pushes", "PushesDead", "FailedEvents")
-STATEFUL = ("UserPool", "Table", "MediaBucket", *QUEUES)
 
 
 @pytest.fixture
@@ -37,21 +35,6 @@ def test_cfn_lint_finds_a_broken_stack(tmp_path: Path) -> None:
     broken = tmp_path / "services.yaml"
     broken.write_text(TEMPLATE.read_text().replace("BillingMode: PAY_PER_REQUEST", "BillingMode: FREE"))
     assert any("FREE" in finding for finding in lint(broken))
-
-
-@pytest.mark.parametrize("name", STATEFUL)
-def test_data_outlives_the_stack_outside_development(template: dict[str, Any], name: str) -> None:
-    resource, stages = template["Resources"][name], template["Mappings"]["Stages"]
-    assert resource["DeletionPolicy"] == {"Fn::FindInMap": ["Stages", {"Ref": "Stage"}, "OnDeletion"]}
-    assert resource["UpdateReplacePolicy"] == {"Fn::FindInMap": ["Stages", {"Ref": "Stage"}, "OnReplacement"]}
-    for stage in ("staging", "prod"):
-        assert stages[stage] == {"OnDeletion": "RetainExceptOnCreate", "OnReplacement": "Retain"}
-
-
-def test_people_and_table_are_protected_from_deletion(template: dict[str, Any]) -> None:
-    resources = template["Resources"]
-    assert resources["UserPool"]["Properties"]["DeletionProtection"]["Fn::If"] == ["IsProtected", "ACTIVE", "INACTIVE"]
-    assert resources["Table"]["Properties"]["DeletionProtectionEnabled"]["Fn::If"] == ["IsProtected", True, False]
 
 
 def test_the_client_hides_who_exists_and_keeps_no_secret(template: dict[str, Any]) -> None:
