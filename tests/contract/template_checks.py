@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.web.endpoint import Endpoint
 from chalicelib.web.identity import Audience
+from tests.contract.references import function_of
 
 Template = dict[str, Any]
 
@@ -16,6 +17,19 @@ AUTHORIZATION = {
     Audience.SIGNED_IN: "JWT",
     Audience.ADMINS: "CUSTOM",
 }
+
+
+PUBLIC = {
+    *("GET /health", "GET /openapi.json", "GET /products", "GET /products/{product_id}", "GET /bestsellers"),
+    *("$default", "$connect", "$disconnect"),
+}
+"""Routes that nobody has to sign in for: a new one is put here by somebody who thought about it.
+
+`$default` of the HTTP API answers 404 and 405 and is, like any message on a socket, behind `$connect`, whose function
+asks for a ticket.
+"""
+
+TAGS = {"project", "stage", "owner", "cost-centre"}
 
 
 def of_type(template: Template, kind: str) -> dict[str, Any]:
@@ -79,6 +93,21 @@ def wrongly_authorized(template: Template, endpoints: Iterable[Endpoint]) -> lis
     return [*_differences(found, expected), *_wrong_kind(template, found)]
 
 
+def open_routes(template: Template) -> list[str]:
+    """Routes that ask for no authorization and are not on the list of public ones; and what is on it and not there."""
+    routes = of_type(template, "AWS::ApiGatewayV2::Route").values()
+    found = {route["RouteKey"] for route in routes if route.get("AuthorizationType", "NONE") == "NONE"}
+    return [f"{key} is open" for key in sorted(found - PUBLIC)] + [f"{key} is not" for key in sorted(PUBLIC - found)]
+
+
+def untagged(template: Template) -> list[str]:
+    """Functions, and what they write to, that no cost report can tell apart."""
+    named = {name: each.get("Tags", {}).keys() for name, each in functions(template).items()}
+    listed = of_type(template, "AWS::Logs::LogGroup").items()
+    named |= {name: {tag["Key"] for tag in each.get("Tags", [])} for name, each in listed}
+    return [name for name, tags in named.items() if not tags >= TAGS]
+
+
 def needs_the_app(template: Template) -> list[str]:
     """A JWT authorizer takes issuer and audience from the users' stack, and nothing from the app's."""
     authorizers = of_type(template, "AWS::ApiGatewayV2::Authorizer")
@@ -103,7 +132,7 @@ def long_lived_authorizations(template: Template) -> list[str]:
 def callable_by_nobody(template: Template) -> list[str]:
     """Who calls a function needs a permission that names the caller: the gateway, its authorizers, the user pool."""
     granted = of_type(template, "AWS::Lambda::Permission").values()
-    allowed = {(grant["FunctionName"]["Ref"], grant["Principal"]) for grant in granted if grant.get("SourceArn")}
+    allowed = {(function_of(grant["FunctionName"]), grant["Principal"]) for grant in granted if grant.get("SourceArn")}
     return [
         f"{caller} may not call {function}"
         for function, caller in _callers(template)
@@ -165,10 +194,8 @@ def _callers(template: Template) -> Iterator[tuple[str, str]]:
     yield "APIHandler", "apigateway.amazonaws.com"
     for authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").values():
         if authorizer["AuthorizerType"] == "REQUEST":
-            yield (
-                authorizer["AuthorizerUri"]["Fn::Sub"].partition("functions/${")[2].partition(".")[0],
-                "apigateway.amazonaws.com",
-            )
+            called = authorizer["AuthorizerUri"]["Fn::Sub"].partition("functions/${")[2].partition("}")[0]
+            yield function_of(called.removesuffix(".Arn")), "apigateway.amazonaws.com"
     for trigger in ("PreSignUp", "PostConfirmation"):
         yield trigger, "cognito-idp.amazonaws.com"
 
