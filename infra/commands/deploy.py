@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from infra import artifacts, catalogue, change_report, cloudformation, database, migration, resumption, stages
 from infra.account import Account
-from infra.approval import Approval, ask
+from infra.approval import PROTECTED, Approval, ask
 from infra.build import PACKAGE
 from infra.catalogue import Definition
 from infra.change_sets import ChangeSet
@@ -55,6 +56,7 @@ class Deployment:
         stack = resumption.settle(self._release.client(definition), name, self._say, role)
         if not definition.is_built:
             self._apply(definition)
+            self._protect(definition)
             if definition.name == catalogue.DATA:
                 self._prepare_database()
             return
@@ -66,6 +68,7 @@ class Deployment:
             self._look_ahead(definition)
             self._migrate_first(definition, stack)
             self._apply(definition)
+        self._protect(definition)
 
     def print_outputs(self, definition: Definition) -> None:
         """What the stack of `definition` gives to those who use it."""
@@ -83,6 +86,25 @@ class Deployment:
         self._check(definition, change_set)
         self._release.execute(definition, change_set, self._say)
         self._say(f"{proposal.name}: done")
+
+    def _protect(self, definition: Definition) -> None:
+        """Have CloudFormation refuse to delete the stack, if its stage is protected or all stages need it.
+
+        Whoever may switch that on may switch it off, so GitHub's role may not: for it, this says what is to be done.
+        """
+        client, name = self._release.client(definition), definition.stack(self._release.stage.name)
+        if not (definition.is_shared or self._release.stage.name in PROTECTED):
+            return
+        if cloudformation.by_id(client, name).get("EnableTerminationProtection"):
+            return
+        try:
+            client.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
+            self._say(f"{name} may be deleted, and this role may not change that: deploy it once as an administrator")
+        else:
+            self._say(f"{name}: protected from deletion")
 
     def _look_ahead(self, definition: Definition) -> None:
         """Ask for leave while the schema is still what it was."""
