@@ -6,9 +6,41 @@ from collections.abc import Mapping
 
 from infra.errors import BuildError
 from infra.terraform.translation import Translation
-from infra.terraform.types import messaging, observability
+from infra.terraform.types import (
+    api,
+    buckets,
+    costs,
+    dashboards,
+    database,
+    delivery,
+    edge,
+    functions,
+    identity,
+    jobs,
+    messaging,
+    network,
+    observability,
+    secrets,
+    storage,
+)
 
-_MODULES: tuple[Mapping[str, Translation], ...] = (messaging.TYPES, observability.TYPES)
+_MODULES: tuple[Mapping[str, Translation], ...] = (
+    api.TYPES,
+    buckets.TYPES,
+    costs.TYPES,
+    dashboards.TYPES,
+    database.TYPES,
+    delivery.TYPES,
+    edge.TYPES,
+    functions.TYPES,
+    identity.TYPES,
+    jobs.TYPES,
+    messaging.TYPES,
+    network.TYPES,
+    observability.TYPES,
+    secrets.TYPES,
+    storage.TYPES,
+)
 
 
 def translation(kind: str, place: str) -> Translation:
