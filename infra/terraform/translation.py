@@ -122,6 +122,9 @@ class Translation:
     `ref` is the attribute that `Ref` gives, `attributes` those of `Fn::GetAtt`; each is an attribute's name or, with
     `self.` in it, an expression. `fixed` holds arguments that CloudFormation has no property for. `prepare` changes the
     properties before the table is applied; `rewrite` has the last word on what comes out, for what no table can say.
+
+    What has no resource in Terraform `stands_for` the one that this property refers to, and gives it the arguments that
+    it `marks`.
     """
 
     kind: str
@@ -133,6 +136,8 @@ class Translation:
     prepare: Callable[[Properties], Properties] = lambda properties: properties
     rewrite: Callable[[Resource, list[Block]], list[Block]] = lambda _, blocks: blocks
     lifecycle: Mapping[str, Value] = field(default_factory=dict)
+    stands_for: str = ""
+    marks: Mapping[str, Value] = field(default_factory=dict)
 
     def blocks(self, resource: Resource) -> list[Block]:
         """The Terraform resources that `resource` becomes, the main one first.

@@ -17,12 +17,18 @@ ABSENT = {"Ref": "AWS::NoValue"}
 
 def deployed(path: Path, **parameters: str) -> Template:
     """The template at `path` as it is deployed with `parameters` over its defaults. Other references stay."""
-    return decided(unrolled(json.loads(_read(path))), **parameters)
+    return decided(unrolled(read(path)), **parameters)
+
+
+def read(path: Path) -> Template:
+    """The template at `path` as it is written, in the long forms of intrinsics."""
+    template: Template = json.loads(_text(path))
+    return template
 
 
 def refusals(path: Path, **parameters: str) -> list[str]:
     """What CloudFormation says to `parameters` that the rules of the template at `path` do not admit."""
-    template = json.loads(_read(path))
+    template = read(path)
     values = _values(template, parameters)
     return [
         assertion["AssertDescription"]
@@ -61,7 +67,7 @@ def _values(template: Template, parameters: Mapping[str, str]) -> dict[str, str]
 
 
 @cache
-def _read(path: Path) -> str:
+def _text(path: Path) -> str:
     return json.dumps(cfn_yaml.load(str(path)))
 
 

@@ -20,6 +20,7 @@ from infra.terraform.types import (
     messaging,
     network,
     observability,
+    roles,
     secrets,
     storage,
 )
@@ -38,6 +39,7 @@ _MODULES: tuple[Mapping[str, Translation], ...] = (
     messaging.TYPES,
     network.TYPES,
     observability.TYPES,
+    roles.TYPES,
     secrets.TYPES,
     storage.TYPES,
 )

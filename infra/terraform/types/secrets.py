@@ -99,6 +99,7 @@ TYPES: Mapping[str, Translation] = {
             "Description": "description",
             "KmsKeyId": "kms_key_id",
             "GenerateSecretString": ignored("it is a version of its own"),
+            "ReplicaRegions": block("replica", {"Region": "region"}),
             "Tags": tags(),
         },
         rewrite=_generated,

@@ -1,0 +1,82 @@
+"""The stacks that a root module is made of, from the templates that CloudFormation gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra import artifacts, catalogue
+from infra.catalogue import Definition
+from infra.errors import BuildError
+from infra.stages import Stage
+from infra.terraform.expressions import Expression, Value
+from infra.terraform.module import Module
+from infra.terraform.native import without_functions
+from infra.terraform.stack import Stack
+from infra.verify.deployed import read, unrolled
+from infra.verify.lint import sam_translated
+
+EDGE_IS_THERE = 'var.edge == "true"'
+PACKAGE = "aws_s3_object.app_package"
+_MADE_ELSEWHERE = {"Transform", "AWSTemplateFormatVersion", "Description", "Metadata"}
+_READ = {"Parameters", "Mappings", "Conditions", "Rules", "Resources", "Outputs"}
+
+
+def of_stage(stage: Stage, template: Path) -> Module:
+    """The stacks of a stage with the app's from `template`. Raises `BuildError` for a part that is not understood."""
+    app = sam_translated(json.loads(template.read_text()))
+    stacks = [
+        _stack(definition, stage.name, app if definition.is_built else unrolled(read(definition.template)))
+        for definition in catalogue.chosen(stage.name)
+    ]
+    module = Module([stack for stack in stacks if stack.name != catalogue.EDGE])
+    return Module([_joined(stack, module) for stack in stacks])
+
+
+def shared() -> Module:
+    """The stacks that an account has once for all stages."""
+    definitions = [definition for definition in catalogue.STACKS if definition.is_shared]
+    return Module([_stack(definition, "", unrolled(read(definition.template))) for definition in definitions])
+
+
+def code_key(package: Path) -> str:
+    """Where the package is put in the bucket for code."""
+    return artifacts.code_key(package)
+
+
+def _stack(definition: Definition, stage: str, template: Mapping[str, Any]) -> Stack:
+    if unknown := template.keys() - _READ - _MADE_ELSEWHERE:
+        raise BuildError(f"{definition.name}: no translation to Terraform for {', '.join(sorted(unknown))}")
+    return Stack(
+        name=definition.name,
+        title=definition.stack(stage),
+        template=without_functions(template),
+        known={
+            name: value for name, value in _known(stage, template).items() if name in template.get("Parameters", {})
+        },
+        region=definition.region,
+        condition=EDGE_IS_THERE if definition.is_optional else "",
+    )
+
+
+def _known(stage: str, template: Mapping[str, Any]) -> dict[str, Value]:
+    """The parameters that a build decides. A loop over one is written out, so that one is what it is by default."""
+    key = Expression(f"{PACKAGE}.key")
+    looped = {
+        name: parameter["Default"].split(",")
+        for name, parameter in template.get("Parameters", {}).items()
+        if name == "Stages"
+    }
+    home = Expression("local.region")
+    return {"Stage": stage, "HomeRegion": home, "CodeKey": key, "MigrateCodeKey": key, **looped}
+
+
+def _joined(stack: Stack, module: Module) -> Stack:
+    """The edge is told what stands behind it, which the command that deploys stacks reads from the app's outputs."""
+    if stack.name != catalogue.EDGE:
+        return stack
+    outputs = module.scope(catalogue.APPLICATION).outputs()
+    addresses = {"HttpApiId": outputs["ApiId"], "WebsocketApiId": outputs["WebsocketApiId"]}
+    return Stack(stack.name, stack.title, stack.template, {**stack.known, **addresses}, stack.region, stack.condition)
