@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         each["up"].add_argument(option, type=int, default=port, help=f"of {service} ({port}); 0 picks a free one")
     each["up"].add_argument("--no-reload", action="store_true", help="leave the functions alone when a file is saved")
+    each["up"].add_argument(
+        "--record-calls", action="store_true", help="note in calls.jsonl what each function asks of AWS"
+    )
     each["logs"].add_argument("function", nargs="?", default="", help="one function, for example api_handler")
     each["logs"].add_argument("--follow", action="store_true", help="wait for more until Ctrl-C")
     add_trace(each["trace"])

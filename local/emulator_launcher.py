@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -79,8 +80,7 @@ def mend_resources() -> None:
             fields = ("PlatformApplicationArn", "EndpointArn")
             named = next(filter(None, (iam_actions._query_param(query, field) for field in fields)), "")
         if service == "ses" and path.endswith("/outbound-emails"):
-            _, sender = parseaddr(json.loads(body).get("FromEmailAddress", ""))
-            named = f"arn:aws:ses:{region}:{account}:identity/{sender}"
+            return _Checked.of_mail(json.loads(body), f"arn:aws:ses:{region}:{account}:")
         if service == "dynamodbstreams":
             named = json.loads(body).get("StreamArn", "")
         return named or str(resource_of(*request))
@@ -105,7 +105,7 @@ def mend_models() -> None:
         service, _, path, _, body, _, region, account = request
         model = re.fullmatch("/model/(.+)/(converse|invoke)[a-z-]*", unquote(path))
         if service != "bedrock-runtime" or model is None:
-            return str(resource_of(*request))
+            return resource_of(*request)  # type: ignore[no-any-return]
         return _Checked.of_model(model[1], json.loads(body or b"{}"), f"arn:aws:bedrock:{region}:", account)
 
     def enforce_more(key: str, action: str, service: str, region: str, resource_arn: str = "*", **more: Any) -> Any:
@@ -139,15 +139,23 @@ class _Checked(str):
             checked.further.append(("bedrock:ApplyGuardrail", f"{arn}{account}:guardrail/{guardrail}", {}))
         return checked
 
+    @classmethod
+    def of_mail(cls, body: dict[str, Any], arn: str) -> _Checked:
+        """The sender, and the configuration set when one is named."""
+        _, sender = parseaddr(body.get("FromEmailAddress", ""))
+        checked, configuration = cls(f"{arn}identity/{sender}"), body.get("ConfigurationSetName")
+        checked.further = [("", f"{arn}configuration-set/{configuration}", {})] if configuration else []
+        return checked
+
 
 def mend_model_stream() -> None:
-    """Hand calls of a model on as `bedrock_proxy.py` does; this process is isolated and has no path to it."""
-    found = importlib.util.spec_from_file_location("bedrock_proxy", Path(__file__).with_name("bedrock_proxy.py"))
-    if found is None or found.loader is None:
-        raise ImportError("bedrock_proxy.py is missing")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    module.mend()
+    """Hand calls of a model on as `bedrock_proxy.py` does."""
+    _beside("bedrock_proxy").mend()
+
+
+def record_calls(path: str) -> None:
+    """Note in the file `path` what functions call, as `recorder.py` does."""
+    _beside("recorder").record(Path(path))
 
 
 def mend_streams() -> None:
@@ -236,6 +244,16 @@ def _publish_mail_events(request: dict[str, Any], message_id: str) -> None:
                     sns.publish_internal(destination["SnsDestination"]["TopicArn"], event)
 
 
+def _beside(name: str) -> Any:
+    """The module `name` of this folder: this process is isolated and has no path to it."""
+    found = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if found is None or found.loader is None:
+        raise ImportError(f"{name}.py is missing")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
 def _renaming(answer: Callable[[dict[str, Any], str], Any]) -> Callable[[dict[str, Any], str], Any]:
     def renamed(settings: dict[str, Any], origin: str) -> Any:
         return answer({name[:1].lower() + name[1:]: value for name, value in settings.items()}, origin)
@@ -244,6 +262,8 @@ def _renaming(answer: Callable[[dict[str, Any], str], Any]) -> Callable[[dict[st
 
 
 if __name__ == "__main__":
+    if asked := os.environ.pop("RECORD_CALLS", ""):
+        record_calls(asked)
     mend_cors()
     mend_transport()
     mend_batches()

@@ -42,6 +42,7 @@ class Settings:
     model_url: str = ""
     model_name: str = ""
     embedding_model_id: str = ""
+    records_calls: bool = False
     ports: Ports = field(default_factory=Ports)
 
 
@@ -55,6 +56,7 @@ class Home:
         self.postgresql = self.folder / "postgresql"
         self.valkey = self.folder / "valkey"
         self.emulator = self.folder / "emulator"
+        self.calls = self.folder / "calls.jsonl"
         self.processes = self.folder / "processes.json"
         self._settings = self.folder / "settings.json"
         self._lock = self.folder / "lock"

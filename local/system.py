@@ -68,6 +68,7 @@ def _settle(home: Home, arguments: Namespace) -> tuple[Settings, socket.socket]:
     settings.model_url = os.environ.pop("BEDROCK_PROXY_URL", "").rstrip("/").removesuffix("/v1")
     settings.model_name = os.environ.pop("BEDROCK_PROXY_MODEL", "")
     settings.embedding_model_id = os.environ.pop("ASSISTANT_EMBEDDING_MODEL_ID", "")
+    settings.records_calls = arguments.record_calls
     kept = settings.ports
     held = [
         reserve(arguments.port, kept.front_door, "the front door", "--port"),

@@ -107,7 +107,7 @@ class Stack:
     """A system that runs, seen from outside. URLs have no slash at the end; `api` is `url` and `/api`."""
 
     def __init__(self, home: Home) -> None:
-        self._home = home
+        self.home = home
         self._processes = Processes(home)
         self.settings: Settings = home.settings()
         self.stacks = Stacks(self.settings)
@@ -168,14 +168,14 @@ class Stack:
     def pushes(self, endpoint: str) -> int:
         """How many pushes SNS has taken for `endpoint`: the emulator keeps none, but logs each."""
         return (
-            self._home.logs.joinpath("emulator.log").read_text().count(f"platform-endpoint publish stub to {endpoint}")
+            self.home.logs.joinpath("emulator.log").read_text().count(f"platform-endpoint publish stub to {endpoint}")
         )
 
     def stop_postgresql(self) -> None:
         self._processes.stop(postgresql.NAME)
 
     def start_postgresql(self) -> None:
-        postgresql.start(self._home, self.settings, self._processes)
+        postgresql.start(self.home, self.settings, self._processes)
 
     def restart_postgresql(self) -> None:
         self.stop_postgresql()
@@ -185,13 +185,13 @@ class Stack:
         self._processes.stop(valkey.NAME)
 
     def start_valkey(self) -> None:
-        valkey.start(self._home, self.settings, self._processes)
+        valkey.start(self.home, self.settings, self._processes)
 
     def stop_emulator(self) -> None:
         self._processes.stop(emulator.NAME)
 
     def start_emulator(self) -> None:
-        emulator.start(self._home, self.settings, self._processes)
+        emulator.start(self.home, self.settings, self._processes)
 
     def close(self) -> None:
         self.http.close()
@@ -217,7 +217,8 @@ def stack_process(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPath
         aws.forget_the_account_of_this_shell()
         opened = ExitStack()
         pytestconfig.add_cleanup(opened.close)
-        pytestconfig.stash[_PROCESS] = opened.enter_context(running(tmp_path_factory.mktemp("stack")))
+        home, arguments = tmp_path_factory.mktemp("stack"), ("--no-reload", "--record-calls")
+        pytestconfig.stash[_PROCESS] = opened.enter_context(running(home, arguments=arguments))
         pytestconfig.stash[_PROCESS].wait_until_ready()
     return pytestconfig.stash[_PROCESS]
 
