@@ -49,7 +49,7 @@ def _add_build(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=build.run)
     _add_stage(command)
     command.add_argument("--out", type=Path, default=Path("build"), help="folder to write to (build)")
-    command.add_argument("--format", choices=["cloudformation"], default="cloudformation", help="of the template")
+    command.add_argument("--format", choices=["cloudformation", build.TERRAFORM], default="cloudformation")
     command.add_argument("--for-emulator", action="store_true", help="as an emulator on this machine needs it")
 
 

@@ -20,13 +20,15 @@ from infra.verify.lint import sam_translated
 
 EDGE_IS_THERE = 'var.edge == "true"'
 PACKAGE = "aws_s3_object.app_package"
+# SAM fills in a region and a partition of its own where it is given none.
+_LEFT_TO_TERRAFORM = {name: f"${{{name}}}" for name in ("AWS::Region", "AWS::Partition")}
 _MADE_ELSEWHERE = {"Transform", "AWSTemplateFormatVersion", "Description", "Metadata"}
 _READ = {"Parameters", "Mappings", "Conditions", "Rules", "Resources", "Outputs"}
 
 
 def of_stage(stage: Stage, template: Path) -> Module:
     """The stacks of a stage with the app's from `template`. Raises `BuildError` for a part that is not understood."""
-    app = sam_translated(json.loads(template.read_text()))
+    app = sam_translated(json.loads(template.read_text()), **_LEFT_TO_TERRAFORM)
     stacks = [
         _stack(definition, stage.name, app if definition.is_built else unrolled(read(definition.template)))
         for definition in catalogue.chosen(stage.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from samtranslator.translator.translator import Translator
 
 from infra.stages import DEFAULT_REGION
 
+# It says for each function that it does not know what it has not fetched.
+logging.getLogger("samtranslator.feature_toggle.feature_toggle").setLevel(logging.ERROR)
+
 
 def lint(path: Path) -> list[str]:
     """Every error and warning of cfn-lint for the template at `path`."""
     return [f"{match.rule.id} {match.path}: {match.message}" for match in lint_file(path)]
 
 
-def sam_translated(template: dict[str, Any]) -> dict[str, Any]:
-    """The plain CloudFormation template that the SAM transform makes of `template`."""
+def sam_translated(template: dict[str, Any], **parameters: str) -> dict[str, Any]:
+    """The plain CloudFormation template that the SAM transform makes of `template`, given values of `parameters`."""
     translator = Translator({}, Parser(), boto_session=Session(region_name=DEFAULT_REGION))
-    translated: dict[str, Any] = translator.translate(template, parameter_values={})
+    translated: dict[str, Any] = translator.translate(template, parameter_values=parameters)
     return translated
