@@ -18,6 +18,11 @@ from infra.stages import APP, Stage
 
 FAILED_EVENTS = "failed-events"
 
+SCHEDULES = "FrequentSchedules"
+"""The parameter of dev that turns off what is called every few minutes."""
+
+_RESTING = "dev"
+_MINUTES = (" minute)", " minutes)")
 _GATHERED_SECONDS = 1
 _RETRIED_SECONDS = 3600
 _RULE_RETRIES = 20
@@ -109,6 +114,22 @@ def name_schedules(template: Template, stage: Stage) -> Template:
     result = copy.deepcopy(template)
     for function, event in _events(result, stage, "Schedule"):
         event["Properties"]["Name"] = function["FunctionName"]
+    return result
+
+
+def let_schedules_rest(template: Template, stage: Stage) -> Template:
+    """`template` of dev with a parameter that turns off what is called every few minutes: its database can pause then.
+
+    Elsewhere people wait for what these schedules do, and the database never pauses.
+    """
+    result = copy.deepcopy(template)
+    if stage.name != _RESTING:
+        return result
+    for _, event in _events(result, stage, "Schedule"):
+        if event["Properties"]["Schedule"].endswith(_MINUTES):
+            event["Properties"]["State"] = {"Ref": SCHEDULES}
+            states = {"Type": "String", "AllowedValues": ["ENABLED", "DISABLED"], "Default": "ENABLED"}
+            result["Parameters"] = {**result.get("Parameters", {}), SCHEDULES: states}
     return result
 
 

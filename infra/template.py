@@ -9,6 +9,7 @@ from infra.events import (
     bind_rules,
     bind_streams,
     keep_undelivered,
+    let_schedules_rest,
     limit_retries,
     name_schedules,
     report_partial_batches,
@@ -37,6 +38,7 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = bind_rules(template, stage)
     template = keep_undelivered(template, stage)
     template = name_schedules(template, stage)
+    template = let_schedules_rest(template, stage)
     template = limit_retries(template, stage)
     template = add_log_groups(template, stage)
     template = allow_user_pool(template, stage)

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib import observability
 from infra.build import PROJECT
+from infra.verify.deployed import deployed
 from tests.contract import alarm_checks
 from tests.contract.conftest import Built
 from tests.contract.lint import expanded
@@ -91,6 +92,12 @@ def test_alarms_watch_what_the_application_counts(services: Template) -> None:
     assert uncounted(["EventsLost"]) == ["EventsLost"]
     for dimensions in watched.values():
         assert dimensions == {"service": observability.SERVICE, "stage": {"Ref": "Stage"}}
+
+
+@pytest.mark.parametrize(("stage", "silence"), [("dev", "notBreaching"), ("staging", "breaching"), ("prod", "breaching")])
+def test_an_outbox_that_nobody_looks_at_is_told_where_somebody_always_does(stage: str, silence: str) -> None:
+    template = deployed(PROJECT / "infra" / "stacks" / "services.yaml", Stage=stage)
+    assert template["Resources"]["OutboxAgeAlarm"]["Properties"]["TreatMissingData"] == silence
 
 
 def uncounted(metrics: Any) -> list[str]:

@@ -22,7 +22,7 @@ from chalicelib.users import events as user_events
 from infra import stages
 from infra.build import PROJECT
 from infra.errors import BuildError
-from infra.events import bind_streams
+from infra.events import SCHEDULES, bind_streams
 from infra.verify.lint import sam_translated
 from tests.contract import event_checks, queue_checks
 from tests.contract.conftest import Built
@@ -193,6 +193,19 @@ def test_rules_listen_to_the_bus_of_the_stage(app: Template, broken: Break) -> N
     assert event_checks.on_the_wrong_bus(app) == []
     broken(app)
     assert len(event_checks.on_the_wrong_bus(app)) == 1
+
+
+def test_dev_alone_can_turn_off_what_is_called_every_few_minutes(built: Callable[[str], Built]) -> None:
+    def paused(stage: str) -> set[str]:
+        state = {"Ref": SCHEDULES}
+        schedules = event_checks.events(built(stage).template, "Schedule")
+        return {name for name, _, event in schedules if event["Properties"].get("State") == state}
+
+    assert paused("dev") == {"ExpireOrders", "IndexProducts", "RelayOutbox", "SweepConnections"}
+    assert built("dev").template["Parameters"][SCHEDULES]["Default"] == "ENABLED"
+    for stage in ("local", "staging", "prod"):
+        assert paused(stage) == set()
+        assert SCHEDULES not in built(stage).template["Parameters"]
 
 
 @pytest.mark.parametrize("setting", ["Name", "Description"])
