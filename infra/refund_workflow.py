@@ -63,11 +63,9 @@ def add_refund_workflow(template: Template, stage: Stage) -> Template:
                 "Tags": _listed(tags),
             },
         },
-        f"{WORKFLOW}FailedAlarm": alarm(
-            f"{name}-failed", _MEANS, "AWS/States", "ExecutionsFailed", {"StateMachineArn": {"Ref": WORKFLOW}},
-            Statistic="Sum", AlarmActions=[{"Ref": TOPIC}],
-        ),
-    }  # fmt: skip
+        f"{WORKFLOW}FailedAlarm": _alarm(f"{name}-failed", "ExecutionsFailed"),
+        f"{WORKFLOW}TimedOutAlarm": _alarm(f"{name}-timed-out", "ExecutionsTimedOut"),
+    }
     present[_STARTED_BY]["Environment"]["Variables"]["REFUND_WORKFLOW_ARN"] = {"Ref": WORKFLOW}
     return result
 
@@ -104,6 +102,11 @@ def definition(arns: dict[str, str], seconds: dict[str, int]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _alarm(name: str, metric: str) -> Template:
+    machine = {"StateMachineArn": {"Ref": WORKFLOW}}
+    return alarm(name, _MEANS, "AWS/States", metric, machine, Statistic="Sum", AlarmActions=[{"Ref": TOPIC}])
 
 
 def _retries() -> list[dict[str, Any]]:

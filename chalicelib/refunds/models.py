@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from chalicelib.money import Money
 PENDING = "pending"
 REFUNDED = "refunded"
 FAILED = "failed"
+
+LONGEST_ATTEMPT = timedelta(minutes=65)
+"""An attempt that has been pending for longer is over, whatever it came to: its execution ends within an hour."""
 
 refunds = Table(
     "refunds",

@@ -11,11 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from chalicelib.database import connection
 from chalicelib.ids import new_id
 from chalicelib.money import Money
-from chalicelib.refunds.models import FAILED, PENDING, REFUNDED, Refund, refund_from_row, refunds
+from chalicelib.refunds.models import FAILED, LONGEST_ATTEMPT, PENDING, REFUNDED, Refund, refund_from_row, refunds
 
 
 def ask_for(order_id: UUID, money: Money, requested_by: UUID) -> tuple[Refund, bool]:
-    """The one refund of the order, and whether another attempt begins: it is new, or the last attempt has failed."""
+    """The one refund of the order, and whether another attempt begins: it is new, or the last attempt is over.
+
+    One that could not even note its failure has been under way for longer than any attempt.
+    """
     added = insert(refunds).values(
         id=new_id(),
         order_id=order_id,
@@ -25,8 +28,11 @@ def ask_for(order_id: UUID, money: Money, requested_by: UUID) -> tuple[Refund, b
         requested_by=requested_by,
     )
     again = {"status": PENDING, "reason": None, "requested_by": requested_by, "updated_at": func.now()}
+    is_forgotten = (refunds.c.status == PENDING) & (refunds.c.updated_at < func.now() - LONGEST_ATTEMPT)
     statement = added.on_conflict_do_update(
-        constraint="refunds_once", set_=again | {"attempt": refunds.c.attempt + 1}, where=refunds.c.status == FAILED
+        constraint="refunds_once",
+        set_=again | {"attempt": refunds.c.attempt + 1},
+        where=(refunds.c.status == FAILED) | is_forgotten,
     )
     begun = _one(statement.returning(refunds))
     if begun is not None:

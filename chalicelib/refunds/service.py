@@ -16,7 +16,8 @@ class RefundNotFound(NotFound):
 
 
 def request(caller: Caller, order_id: UUID) -> Refund:
-    """The one refund of the order, under way: asked for again, it goes on as it is, or once more if it had failed.
+    """The one refund of the order, under way: asked for again, it goes on as it is, or once more if it had failed
+    or was forgotten.
 
     The attempt is started before the transaction commits, so that none is forgotten; it waits for the commit. Raises
     `OrderNotFound`, `NotRefundable`, `Unavailable`, and `Forbidden` for all but admins.

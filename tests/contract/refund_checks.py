@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
+from chalicelib.refunds.models import LONGEST_ATTEMPT
 from infra.refund_workflow import WORKFLOW
+from tests.contract.template_checks import of_type
 
 Template = dict[str, Any]
 
@@ -63,9 +66,11 @@ def silent_ends(template: Template) -> list[str]:
             faults.append(f"{name} is not compensated")
         if name == "GiveUp" and {found[target]["Type"] for target in (state["Next"], *caught)} != {"Fail"}:
             faults.append("giving up is a success")
-    alarm = template["Resources"][f"{WORKFLOW}FailedAlarm"]["Properties"]
-    is_heard = alarm["MetricName"] == "ExecutionsFailed" and alarm["AlarmActions"]
-    return faults + ([] if is_heard else ["nobody hears of failures"])
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    heard = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/States" and alarm["AlarmActions"]}
+    faults += [f"nobody hears of {metric}" for metric in sorted({"ExecutionsFailed", "ExecutionsTimedOut"} - heard)]
+    is_in_time = _definition(template).get("TimeoutSeconds", inf) < LONGEST_ATTEMPT.total_seconds()
+    return faults + ([] if is_in_time else ["an attempt goes on when the next one may begin"])
 
 
 def broad_role(template: Template) -> list[str]:

@@ -30,6 +30,10 @@ def _on_states(change: Break) -> Break:
     return broken
 
 
+def _definition(template: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(template["Resources"][WORKFLOW]["Properties"]["DefinitionString"]["Fn::Sub"])
+
+
 def _properties(template: dict[str, Any], suffix: str = "") -> Any:
     return template["Resources"][WORKFLOW + suffix]["Properties"]
 
@@ -99,7 +103,23 @@ def test_an_app_without_its_steps_has_no_workflow() -> None:
             "ReturnMoney is not compensated",
         ),
         ("silent_ends", _on_states(lambda s: s["GivenUp"].update(Type="Succeed")), "giving up is a success"),
-        ("silent_ends", lambda t: _properties(t, "FailedAlarm").update(AlarmActions=[]), "nobody hears of failures"),
+        (
+            "silent_ends",
+            lambda t: _properties(t, "FailedAlarm").update(AlarmActions=[]),
+            "nobody hears of ExecutionsFailed",
+        ),
+        (
+            "silent_ends",
+            lambda t: t["Resources"].pop(f"{WORKFLOW}TimedOutAlarm"),
+            "nobody hears of ExecutionsTimedOut",
+        ),
+        (
+            "silent_ends",
+            lambda t: t["Resources"][WORKFLOW]["Properties"].update(
+                DefinitionString={"Fn::Sub": json.dumps(_definition(t) | {"TimeoutSeconds": 3900})}
+            ),
+            "an attempt goes on when the next one may begin",
+        ),
         (
             "broad_role",
             lambda t: _statements(t)[0]["Resource"].append({"Fn::Sub": "${Migrate.Arn}"}),

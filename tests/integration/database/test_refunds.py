@@ -162,6 +162,22 @@ def test_a_refund_that_failed_says_why_and_may_be_asked_for_again(
     assert desk.ask(order.id).json()["attempt"] == 2
 
 
+@pytest.mark.parametrize(("minutes", "attempt"), [(60, 1), (66, 2)])
+def test_an_attempt_that_could_not_note_its_failure_is_made_again_once_it_must_be_over(
+    desk: Desk, services: Services, order: Bought, minutes: int, attempt: int
+) -> None:
+    refund = desk.ask(order.id).json()
+    services.sql(
+        "UPDATE refunds SET updated_at = now() - make_interval(mins => :minutes) WHERE id = CAST(:id AS uuid)",
+        minutes=minutes, id=refund["id"],
+    )  # fmt: skip
+
+    again = desk.ask(order.id).json()
+
+    assert (again["status"], again["attempt"]) == ("pending", attempt)
+    assert f"{refund['id']}-{attempt}" in desk.executions()
+
+
 def test_who_asks_at_once_gets_one_refund(desk: Desk, order: Bought) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: desk.ask(order.id), range(4)))
