@@ -105,6 +105,12 @@ def resource_name(name: str) -> str:
     return f"marketplace-{stage()}-{name}"
 
 
+def callable_name(function: str) -> str:
+    """What to call another function of this stage by: its alias, where the build has told that it has one."""
+    alias = os.environ.get("FUNCTION_ALIAS", "")
+    return resource_name(f"{function}:{alias}" if alias else function)
+
+
 def reports_partial_batches() -> bool:
     """Whether the queues of this function read its report of failed messages; the build says so where they do."""
     return os.environ.get("PARTIAL_BATCH") == "true"

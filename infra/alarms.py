@@ -13,17 +13,17 @@ from infra.chalice_app import Template
 from infra.stages import APP, Stage
 
 TOPIC = "AlarmTopicArn"
+RUNBOOK = "docs/runbook.md"
 
 _SLOWEST_MILLISECONDS = 2000
 _OLDEST_RECORD_MILLISECONDS = 60_000
-_RUNBOOK = "docs/runbook.md"
 _SLOW: dict[str, Any] = {"ExtendedStatistic": "p99", "Threshold": _SLOWEST_MILLISECONDS, "EvaluationPeriods": 3}
 
 _FUNCTION_MEANS = {
-    "Errors": f"The function raised an error, ran out of time or memory, or did not start. {_RUNBOOK}#function-errors",
-    "Throttles": f"Lambda refused to start the function once more. {_RUNBOOK}#function-throttles",
+    "Errors": f"The function raised an error, ran out of time or memory, or did not start. {RUNBOOK}#function-errors",
+    "Throttles": f"Lambda refused to start the function once more. {RUNBOOK}#function-throttles",
 }
-_LATE = f"What was written to the table waits for this function for more than a minute. {_RUNBOOK}#stream-age"
+_LATE = f"What was written to the table waits for this function for more than a minute. {RUNBOOK}#stream-age"
 
 
 def add_alarms(template: Template, stage: Stage) -> Template:
@@ -53,8 +53,8 @@ def add_alarms(template: Template, stage: Stage) -> Template:
 def _http_alarms(stage: Stage) -> Template:
     name = f"{APP}-{stage.name}-{http_api.STAGE_NAME}"
     dimensions = {"ApiId": {"Ref": "HttpApi"}, "Stage": http_api.STAGE_NAME}
-    failing = f"The HTTP API answered with a status of 500 or more. {_RUNBOOK}#api-errors"
-    slow = f"One request of a hundred takes more than two seconds, for a quarter of an hour. {_RUNBOOK}#api-latency"
+    failing = f"The HTTP API answered with a status of 500 or more. {RUNBOOK}#api-errors"
+    slow = f"One request of a hundred takes more than two seconds, for a quarter of an hour. {RUNBOOK}#api-latency"
     return {
         "HttpApiErrorsAlarm": alarm(f"{name}-errors", failing, "AWS/ApiGateway", "5xx", dimensions, Statistic="Sum"),
         "HttpApiLatencyAlarm": alarm(f"{name}-latency", slow, "AWS/ApiGateway", "Latency", dimensions, **_SLOW),
@@ -71,7 +71,7 @@ def _websocket_alarms(stage: Stage) -> Template:
     }
     return {
         f"{api}{kind.title()}Alarm": alarm(
-            f"{name}-{kind}", f"{means} {_RUNBOOK}#socket-{kind}", "AWS/ApiGateway", metric, dimensions, **settings
+            f"{name}-{kind}", f"{means} {RUNBOOK}#socket-{kind}", "AWS/ApiGateway", metric, dimensions, **settings
         )
         for kind, (metric, means, settings) in kinds.items()
     }

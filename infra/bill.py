@@ -202,7 +202,7 @@ class Month:
         metrics = (
             seen["metrics"] + seen["routes"] * seen["metrics_per_route"] if self._is_busy else seen["metrics_idle"]
         )
-        alarms = 2 * len(self._memory) + seen["alarms_beside_functions"]
+        alarms = self._stage["alarms_per_function"] * len(self._memory) + seen["alarms_beside_functions"]
         traces = min(self._rate, 1) * _SECONDS + max(self._rate - 1, 0) * _SECONDS * seen["traced"]
         kept = self._price("log_gb_kept") * _KEPT_SIZE * self._stage["log_days"] / 30
         return (

@@ -92,7 +92,9 @@ def _place(statements: list[Template]) -> Template:
 
 
 def _interfaces(function: str) -> list[Template]:
-    """Lambda may manage interfaces, and the function's own code may not: calls from it carry the function's name.
+    """Lambda may manage interfaces, and the function's own code may not: calls from it carry the function's ARN.
+
+    Denied with and without a qualifier, as a version or an alias may add one.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
     """
@@ -104,7 +106,7 @@ def _interfaces(function: str) -> list[Template]:
             "Effect": "Deny",
             "Action": list(_INTERFACES),
             "Resource": "*",
-            "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": itself}},
+            "Condition": {"ArnLike": {"lambda:SourceFunctionArn": [itself, {"Fn::Sub": f"{itself['Fn::Sub']}:*"}]}},
         },
     ]
 

@@ -76,10 +76,32 @@ def first_references(template: Template, requested: Sequence[Mapping[str, Any]])
     ]
 
 
+def resolved(
+    ssm: Any, template: Template, requested: Sequence[Mapping[str, Any]], stack: Stack | None
+) -> dict[str, str]:
+    """The value of each parameter once a request is carried out; those of SSM are read, if they are there.
+
+    An emulator remembers the value of an SSM parameter in the place of its name, and that is taken as it is.
+    """
+    values = {name: str(declared.get("Default", "")) for name, declared in template.parameters.items()}
+    values |= {each["ParameterKey"]: each.get("ParameterValue", "") for each in (stack or {}).get("Parameters", [])}
+    values |= {each["ParameterKey"]: each["ParameterValue"] for each in requested if "ParameterValue" in each}
+    shared = [name for name, each in template.parameters.items() if str(each["Type"]).startswith(_SHARED_VALUE)]
+    written = _written(ssm, {values[name] for name in shared if values[name].startswith("/")})
+    return values | {name: written.get(values[name], values[name]) for name in shared}
+
+
 def unwritten(ssm: Any, names: Iterable[str]) -> list[str]:
     """Which of these SSM parameters nobody has written yet."""
     wanted = sorted(names)
-    missing: list[str] = []
+    written = _written(ssm, wanted)
+    return [name for name in wanted if name not in written]
+
+
+def _written(ssm: Any, names: Iterable[str]) -> dict[str, str]:
+    wanted = sorted(names)
+    found: dict[str, str] = {}
     for start in range(0, len(wanted), _MOST_AT_ONCE):
-        missing += ssm.get_parameters(Names=wanted[start : start + _MOST_AT_ONCE])["InvalidParameters"]
-    return missing
+        answer = ssm.get_parameters(Names=wanted[start : start + _MOST_AT_ONCE])
+        found |= {each["Name"]: each["Value"] for each in answer["Parameters"]}
+    return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import artifacts, catalogue, change_sets, cloudformation, parameters, templates
+from infra import aliases, artifacts, catalogue, change_sets, cloudformation, parameters, templates
 from infra.account import Account
 from infra.build import PACKAGE, PROJECT, TEMPLATE
 from infra.catalogue import Definition
@@ -61,6 +61,8 @@ class Release:
         requested = parameters.request(definition.name, template, given, self._own(definition, template), stack)
         reads = {*parameters.first_references(template, requested), *template.references(self.stage.name)}
         missing = parameters.unwritten(self.account.client("ssm", definition.region), reads)
+        if definition.is_built:
+            template = self._with_fingerprints(template, requested, stack)
         return Proposal(definition, name, stack, template, requested, missing)
 
     def change_set(self, proposal: Proposal) -> ChangeSet:
@@ -115,6 +117,14 @@ class Release:
         found = cloudformation.outputs(stack) if stack else {}
         names = {"ApiId": "HttpApiId", "WebsocketApiId": "WebsocketApiId"}
         return {parameter: found[output] for output, parameter in names.items() if output in found}
+
+    def _with_fingerprints(
+        self, template: Template, requested: Sequence[Mapping[str, Any]], stack: Stack | None
+    ) -> Template:
+        """`template` whose functions get a new version when a value that they are told of is another one."""
+        client = self.account.client("ssm")
+        values = parameters.resolved(client, template, requested, stack)
+        return templates.read(aliases.renew_fingerprints(template.text, values))
 
     def _text(self, definition: Definition) -> str:
         return (self.built / TEMPLATE if definition.is_built else definition.template).read_text()

@@ -11,6 +11,7 @@ APP = "marketplace"
 DEFAULT_REGION = "eu-central-1"
 LAPTOP = "local"
 MIGRATE = "migrate"  # the function that brings the schema to its release
+ALIAS = "live"
 
 _ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -32,6 +33,16 @@ class Stage:
     def architecture(self) -> str:
         """Graviton on AWS, this machine's own on an emulator."""
         return host_architecture() if self.is_emulated else "arm64"
+
+    @property
+    def alias(self) -> str:
+        """What stands for the version of each function that is called; empty on the laptop, which has no versions."""
+        return "" if self.name == LAPTOP else ALIAS
+
+    def callable(self, function: str) -> str:
+        """The name by which to call a function that is called `function` in `app.py`."""
+        name = f"{APP}-{self.name}-{function}"
+        return f"{name}:{self.alias}" if self.alias and function != MIGRATE else name
 
     def parameter(self, path: str) -> str:
         """The SSM parameter's name that the stacks of this stage share, for a path such as `users/pool-id`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from infra.alarms import add_alarms
+from infra.aliases import add_aliases
 from infra.bindings import bind_environment, bind_policies, declare_parameters
+from infra.canary import shift_traffic
 from infra.chalice_app import Template
 from infra.events import (
     bind_rules,
@@ -44,6 +46,8 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = allow_user_pool(template, stage)
     template = join_network(template, stage)
     template = add_refund_workflow(template, stage)
+    template = add_aliases(template, stage)
     template = add_alarms(template, stage)
+    template = shift_traffic(template, stage)
     template["Outputs"]["Release"] = {"Value": release}
     return declare_parameters(template, stage)

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from infra import stages
 from infra.stages import APP, DEFAULT_REGION, LAPTOP
 from local import aws
 from local.home import Home
@@ -32,6 +33,10 @@ class Account:
     def prefix(self) -> str:
         """What the names of the stage's functions begin with."""
         return f"{APP}-{self.stage}-"
+
+    def callable(self, function: str) -> str:
+        """What to call a function of the stage by."""
+        return stages.named(self.stage).callable(function)
 
     def client(self, service: str, *, attempts: int = 5) -> Any:
         """The boto3 client of a service; `attempts=1` is for calls that must not be made twice."""

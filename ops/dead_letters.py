@@ -36,7 +36,7 @@ def ask(account: Account, action: str, **command: Any) -> dict[str, Any]:
     # A redrive that went unanswered may have been done.
     client = account.client("lambda", attempts=1)
     with explained(account.stage):
-        answer = client.invoke(FunctionName=account.prefix + FUNCTION, Payload=json.dumps(payload))
+        answer = client.invoke(FunctionName=account.callable(FUNCTION), Payload=json.dumps(payload))
         content = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise Problem(_sentence(content), _where_to_look(account))

@@ -53,7 +53,7 @@ def _invoke(question: dict[str, Any]) -> None:
 
     try:
         clients.client("lambda").invoke(
-            FunctionName=config.resource_name(FUNCTION), InvocationType="Event", Payload=json.dumps(question).encode()
+            FunctionName=config.callable_name(FUNCTION), InvocationType="Event", Payload=json.dumps(question).encode()
         )
     except (BotoCoreError, ClientError) as error:
         logger.warning("question not handed over", extra={"reason": type(error).__name__})

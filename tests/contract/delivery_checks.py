@@ -27,6 +27,7 @@ NOT_ASKED_FOR = {
     "cloudfront:CreateDistributionWithTags": "CloudFormation's own name for CreateDistribution and TagResource",
     "cloudfront:GetVpcOrigin": "no origins in a network",
     "cloudfront:updateDistribution": "the domain of a user pool is not one of its own name",
+    "codedeploy:RegisterOnPremisesInstance": "functions alone",
     "cloudfront:UpdateDistributionWithStagingConfig": "no staging distributions",
     "codewhisperer:*": "no logs of it",
     "autoloop:*": "no logs of it",
@@ -79,7 +80,6 @@ NOT_ASKED_FOR = {
     "lambda:AssociateRuntimeAlias": "no runtime of its own",
     "lambda:GetLayerVersion": "no layers",
     "lambda:PutRuntimeManagementConfig": "the runtime is kept up to date by Lambda",
-    "lambda:PublishVersion": "no versions",
     "logs:*LogDelivery": "not this kind of delivery",
     "logs:AllowVendedLogDeliveryForResource": "the service's own permission",
     "logs:AssociateKmsKey": "AWS's own key",
@@ -167,6 +167,7 @@ NAMES_NOTHING = {
 
 # Resources that AWS names by itself and that carry no tag, or that belong to all stages.
 NOT_BY_STAGE = {
+    "Releases": "how traffic is shifted is one of AWS's own ways; all else is the stage's",
     "Code": "a package is named by its content",
     "Firewalls": "AWS's own rules",
     "LogDeliveries": "a delivery is named by CloudWatch Logs",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.contract.queue_checks import queues
-from tests.contract.references import name_of
+from tests.contract.references import function_of, name_of
 from tests.contract.template_checks import functions, of_type
 
 Template = dict[str, Any]
@@ -118,7 +118,7 @@ def called_by_functions(app: Template) -> Iterator[tuple[str, Template]]:
     for function in functions(app).values():
         for statement in roles[function["Role"]["Fn::GetAtt"][0]]["Policies"][0]["PolicyDocument"]["Statement"]:
             if "lambda:InvokeFunction" in statement["Action"]:
-                name = named[name_of(statement["Resource"])]
+                name = named[function_of(statement["Resource"])]
                 yield name, functions(app)[name]
 
 

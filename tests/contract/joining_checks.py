@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -116,8 +115,11 @@ def _may_read(template: Template, function: dict[str, Any]) -> bool:
 
 
 def _is_guard(statement: dict[str, Any], function: dict[str, Any]) -> bool:
-    source = json.dumps(statement.get("Condition", {}).get("ArnEquals", {}).get("lambda:SourceFunctionArn", ""))
-    return statement["Effect"] == "Deny" and source.endswith(f':function:{function["FunctionName"]}"}}')
+    """Denied to the function's own code, whichever version of it runs."""
+    sources = statement.get("Condition", {}).get("ArnLike", {}).get("lambda:SourceFunctionArn", [])
+    own = f":function:{function['FunctionName']}"
+    ends = {source["Fn::Sub"].rpartition("${AWS::AccountId}")[2] for source in sources}
+    return statement["Effect"] == "Deny" and ends == {own, f"{own}:*"}
 
 
 def _statements(template: Template, function: dict[str, Any]) -> list[dict[str, Any]]:

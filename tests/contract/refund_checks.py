@@ -121,8 +121,11 @@ def _followers(state: dict[str, Any]) -> list[str]:
 
 
 def _functions(template: Template) -> dict[str, Any]:
+    """Each function by the reference that calls it: to its alias, where it has one."""
     return {
-        f"${{{name}.Arn}}": resource["Properties"]
+        f"${{{name}Alias{alias}}}"
+        if (alias := resource["Properties"].get("AutoPublishAlias"))
+        else f"${{{name}.Arn}}": resource["Properties"]
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }

@@ -60,7 +60,14 @@ def test_what_is_counted_is_about_what_there_is(inputs: bill.Inputs, prod: Built
     templates = [prod.template, *(deployed(path, Stage="prod") for path in STACKS.glob("*.yaml"))]
     alarms = sum(resource["Type"] in ALARMS for each in templates for resource in each["Resources"].values())
     seen = inputs.load["observation"]
-    assert abs(2 * len(functions(prod.template)) + seen["alarms_beside_functions"] - alarms) < DRIFT
+    assert (
+        abs(
+            inputs.stages["prod"]["alarms_per_function"] * len(functions(prod.template))
+            + seen["alarms_beside_functions"]
+            - alarms
+        )
+        < DRIFT
+    )
     assert abs(seen["routes"] - len(prod.manifest["routes"])) < DRIFT
 
 

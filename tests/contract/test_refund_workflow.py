@@ -72,7 +72,7 @@ def test_an_app_without_its_steps_has_no_workflow() -> None:
 @pytest.mark.parametrize(
     ("check", "broken", "fault"),
     [
-        ("lost_steps", lambda t: t["Resources"].pop("ReturnMoney"), "ReturnMoney calls ${ReturnMoney.Arn}"),
+        ("lost_steps", lambda t: t["Resources"].pop("ReturnMoney"), "ReturnMoney calls ${ReturnMoneyAliaslive}"),
         (
             "lost_steps",
             _on_states(lambda s: s["GiveUp"].update(TimeoutSeconds=5)),
@@ -125,7 +125,7 @@ def test_an_app_without_its_steps_has_no_workflow() -> None:
             lambda t: _statements(t)[0]["Resource"].append({"Fn::Sub": "${Migrate.Arn}"}),
             "may call ${Migrate.Arn}",
         ),
-        ("broad_role", lambda t: _statements(t)[0]["Resource"].pop(1), "may not call ${ReturnMoney.Arn}"),
+        ("broad_role", lambda t: _statements(t)[0]["Resource"].pop(1), "may not call ${ReturnMoneyAliaslive}"),
         (
             "broad_role",
             lambda t: _properties(t, "Role")["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition"),

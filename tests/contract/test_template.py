@@ -164,7 +164,7 @@ def test_other_origins_are_allowed_only_where_the_stage_lists_them(built: Callab
 def test_parameters_are_those_of_the_stage(prod: Built) -> None:
     parameters = prod.template["Parameters"]
     shared = {name: parameter for name, parameter in parameters.items() if parameter["Type"] != "String"}
-    plain = {"CodeBucket", "CodeKey", "MigrateCodeKey", "RealtimeEndpoint", "RealtimeUrl"}
+    plain = {"CodeBucket", "CodeKey", "MigrateCodeKey", "RealtimeEndpoint", "RealtimeUrl", "TrafficShift"}
     assert parameters.keys() - shared.keys() == plain
     assert all(parameter["Default"].startswith("/marketplace/prod/") for parameter in shared.values())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra.websocket_api import API, STAGE_NAME
-from tests.contract.references import name_of
+from tests.contract.references import function_of, name_of
 from tests.contract.template_checks import functions, of_type
 
 Template = dict[str, Any]
@@ -54,7 +54,7 @@ def unmeasured(app: Template) -> list[str]:
 def routes_that_may_not_call(app: Template) -> list[str]:
     """Each route's function may be called by that route, and by no other one."""
     granted = {
-        name_of(grant["FunctionName"]): str(grant.get("SourceArn", {}).get("Fn::Sub", ""))
+        function_of(grant["FunctionName"]): str(grant.get("SourceArn", {}).get("Fn::Sub", ""))
         for grant in of_type(app, "AWS::Lambda::Permission").values()
         if grant["Principal"] == "apigateway.amazonaws.com"
     }
@@ -88,9 +88,14 @@ def _routes(app: Template) -> dict[str, str]:
     """The function behind each route key."""
     integrations = of_type(app, "AWS::ApiGatewayV2::Integration")
     return {
-        route["RouteKey"]: integrations[route["Target"]["Fn::Join"][1][1]["Ref"]]["IntegrationUri"]["Fn::Sub"][1][
-            "WebsocketHandler"
-        ]["Ref"]
+        route["RouteKey"]: _called(integrations[route["Target"]["Fn::Join"][1][1]["Ref"]]["IntegrationUri"]["Fn::Sub"])
         for route in of_type(app, "AWS::ApiGatewayV2::Route").values()
         if name_of(route["ApiId"]) == API
     }
+
+
+def _called(uri: Any) -> str:
+    """The function that Chalice's integration names, or the one whose alias stands there instead."""
+    if isinstance(uri, list):
+        return name_of(uri[1]["WebsocketHandler"])
+    return function_of(uri.partition("functions/${")[2].partition("}")[0])

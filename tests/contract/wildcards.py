@@ -51,6 +51,11 @@ FROZEN = (
         "the delivery of a state machine's logs is set up with its role; the actions have no resource type",
     ),
     Wildcard(
+        frozenset({"cloudwatch:DescribeAlarms"}),
+        r"\*",
+        "CodeDeploy looks at the alarms of a release, and is told of those that a look through all of them finds",
+    ),
+    Wildcard(
         frozenset({"lambda:InvokeFunction"}),
         r"arn:\S+:\$\{HttpApi\}/api/\*",
         "one API calls one function for all of its routes; stage and API are named",

@@ -24,6 +24,7 @@ import pytest
 from infra import catalogue
 from infra.__main__ import main
 from infra.build import MANIFEST, PACKAGE, TEMPLATE, build
+from infra.stages import ALIAS
 from local import aws, emulator
 from local.home import CHECKOUT, Home, Settings
 from local.ports import bind
@@ -158,8 +159,11 @@ def test_one_changed_function_is_all_that_changes(deployed: Account, tmp_path: P
     before = deployed.functions()
     diff = deployed.infra("diff", "--build", changed.build, "--exit-code")
     assert diff.returncode == 2, diff.stderr
-    assert f"{APPLICATION}: 1 changed, 2 following\n" in diff.stdout
-    assert [line.split()[1] for line in diff.stdout.splitlines() if line.startswith("  ~")] == ["ExpireOrders"]
+    assert f"{APPLICATION}: 1 added, 1 changed, 1 removed\n" in diff.stdout
+    changes = [line.split()[:2] for line in diff.stdout.splitlines() if line.startswith(("  ~", "  +", "  -"))]
+    assert {sign + name[: len("ExpireOrdersVersion")] for sign, name in changes} == {
+        *("~ExpireOrders", "+ExpireOrdersVersion", "-ExpireOrdersVersion"),
+    }
 
     run = changed.infra("deploy", "--build", changed.build)
 
@@ -169,6 +173,11 @@ def test_one_changed_function_is_all_that_changes(deployed: Account, tmp_path: P
     after = deployed.functions()
     assert [name for name in before if before[name] != after[name]] == ["marketplace-dev-expire_orders"]
     assert after["marketplace-dev-expire_orders"]["MemorySize"] == 640
+    functions = deployed.client("lambda")
+    live = functions.get_function_configuration(FunctionName="marketplace-dev-expire_orders", Qualifier=ALIAS)
+    assert live["MemorySize"] == 640
+    versions = functions.list_versions_by_function(FunctionName="marketplace-dev-expire_orders")["Versions"]
+    assert [each["Version"] for each in versions] == ["$LATEST", live["Version"]], "the one before is gone"
     assert deployed.parameter(SERVICES, "JwksBaseUrl") == aws.endpoint(deployed.settings), "parameters are remembered"
 
 
@@ -246,6 +255,17 @@ def test_what_is_not_done_is_said_in_a_sentence(
     assert account.stacks() == stacks
 
 
+def test_calls_go_to_what_the_aliases_stand_for(deployed: Account) -> None:
+    """The functions themselves are broken here, which nobody who calls them notices."""
+    functions = deployed.client("lambda")
+    for name in deployed.functions().keys() - {"marketplace-dev-migrate"}:
+        functions.update_function_configuration(FunctionName=name, Handler="app.of_nothing")
+    address = f"{aws.endpoint(deployed.settings)}/_aws/execute-api/marketplace-dev-api/api"
+    me = httpx.get(f"{address}/me", headers={"Authorization": f"Bearer {deployed.token()}"}, timeout=30)
+    assert me.status_code == 200, me.text
+    assert _targets(deployed) == {ALIAS}
+
+
 def test_a_destroyed_stage_leaves_nothing_but_what_others_wrote(deployed: Account) -> None:
     s3 = deployed.client("s3")
     for content in (b"one", b"two"):
@@ -260,6 +280,23 @@ def test_a_destroyed_stage_leaves_nothing_but_what_others_wrote(deployed: Accoun
     assert deployed.functions() == {}
     assert s3.list_buckets()["Buckets"] == []
     assert deployed.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def _targets(account: Account) -> set[str]:
+    """What queues, the stream, rules, schedules, topics and APIs call of functions: the ends of their ARNs."""
+    rules, topics, apis = (account.client(service) for service in ("events", "sns", "apigatewayv2"))
+    mappings = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    arns = [mapping["FunctionArn"] for mapping in mappings]
+    for bus in ("default", "marketplace-dev"):
+        for rule in rules.list_rules(EventBusName=bus)["Rules"]:
+            targets = rules.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]
+            arns += [target["Arn"] for target in targets if ":lambda:" in target["Arn"]]
+    arns += [each["Endpoint"] for each in topics.list_subscriptions()["Subscriptions"] if each["Protocol"] == "lambda"]
+    for api in apis.get_apis()["Items"]:
+        uris = [each["IntegrationUri"] for each in apis.get_integrations(ApiId=api["ApiId"])["Items"]]
+        arns += [uri.removesuffix("/invocations") for uri in uris]
+    assert len(arns) > 15
+    return {arn.rpartition(":")[2] for arn in arns}
 
 
 def _edited(account: Account, folder: Path, function: str = "", **properties: Any) -> Account:

@@ -81,7 +81,7 @@ class ParameterStore:
 
     def get_parameters(self, Names: list[str]) -> dict[str, list[str]]:  # noqa: N803 - boto3's name
         self.asked.append(Names)
-        return {"InvalidParameters": Names}
+        return {"InvalidParameters": Names, "Parameters": []}
 
 
 def test_what_is_named_for_the_first_time_is_looked_for() -> None:
@@ -96,6 +96,20 @@ def test_the_store_is_asked_for_ten_at_once() -> None:
     store = ParameterStore()
     assert len(parameters.unwritten(store, {f"/{number}" for number in range(12)})) == 12
     assert [len(names) for names in store.asked] == [10, 2]
+
+
+def test_the_value_of_each_parameter_is_known_before_a_request_is_carried_out() -> None:
+    class Store:
+        def get_parameters(self, Names: list[str]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+            return {"Parameters": [{"Name": name, "Value": f"value of {name}"} for name in Names]}
+
+    given = [{"ParameterKey": "MailFrom", "ParameterValue": "new"}, {"ParameterKey": "Stage", "UsePreviousValue": True}]
+    assert parameters.resolved(Store(), TEMPLATE, given, STACK) | {"Gone": ""} == {
+        "Stage": "old",
+        "MailFrom": "new",
+        "TableName": "value of /marketplace/dev/data/table-name",
+        "Gone": "",
+    }
 
 
 def test_references_in_the_text_are_those_of_the_stage() -> None:

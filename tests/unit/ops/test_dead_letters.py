@@ -74,7 +74,7 @@ def test_a_redrive_asks_for_a_dry_run_and_says_so(
     run(monkeypatch, stage, "redrive", "orders.fifo")
 
     ((function, question),) = stage.asked
-    assert function == "marketplace-dev-dead_letters"
+    assert function == "marketplace-dev-dead_letters:live"
     assert question == {
         "action": "redrive",
         "operator": "arn:aws:iam::1:user/operator",
