@@ -13,7 +13,7 @@ from infra.terraform.rendering import Json, body
 from infra.terraform.stack import Stack, StackScope, snake
 from infra.terraform.translation import Block, Resource
 from infra.terraform.types import translation
-from infra.terraform.variables import declared, rules
+from infra.terraform.variables import declared, names, rules
 
 # The kinds that are found by the ARN that another stack makes of their name.
 _FOUND_BY_NAME = {"AWS::SQS::Queue": ("sqs", "QueueName"), "AWS::SNS::Topic": ("sns", "TopicName")}
@@ -28,7 +28,9 @@ class Module:
     """Stacks in their order, as the files of a root module."""
 
     def __init__(self, stacks: Sequence[Stack]) -> None:
-        self._scopes = {stack.name: StackScope(stack, self._dynamic) for stack in stacks}
+        self._stacks = stacks
+        self._variables = names(stacks)
+        self._scopes = {stack.name: StackScope(stack, self._variables, self._dynamic) for stack in stacks}
         self._data: dict[str, Json] = {}
 
     def scope(self, stack: str) -> StackScope:
@@ -45,7 +47,7 @@ class Module:
         conditions = {name: text for scope in self._scopes.values() for name, text in scope.locals.items()}
         return {
             **{name: _sections(made) for name, made in resources.items()},
-            "variables": {"variable": declared(list(self._scopes.values()))},
+            "variables": {"variable": declared(self._stacks, self._variables)},
             "conditions": {"locals": {name: f"${{{text}}}" for name, text in sorted(conditions.items())}},
             "lookups": {"data": _sorted(self._data)},
             "outputs": {"output": {name: {"value": argument(value)} for name, value in outputs.items()}},

@@ -41,11 +41,17 @@ class Stack:
 
 
 class StackScope:
-    """What the names in a stack's template mean. `dynamic` is asked what other stacks have stored."""
+    """What the names in a stack's template mean. `dynamic` is asked what other stacks have stored.
 
-    def __init__(self, stack: Stack, dynamic: Callable[[str, Value], Value]) -> None:
+    `variables` are those of a module, by stack and parameter.
+    """
+
+    def __init__(
+        self, stack: Stack, variables: Mapping[tuple[str, str], str], dynamic: Callable[[str, Value], Value]
+    ) -> None:
         self.stack = stack
         self.dynamic = dynamic
+        self._variables = variables
         self.locals: dict[str, str] = {}
         self._resources: Mapping[str, Any] = stack.template["Resources"]
         self._parameters: Mapping[str, Any] = stack.template.get("Parameters", {})
@@ -145,7 +151,7 @@ class StackScope:
         declared = self._parameters[name]
         if declared["Type"].startswith("AWS::SSM::Parameter::Value"):
             return self.dynamic("ssm", declared["Default"])
-        return Expression(f"var.{snake(name)}")
+        return Expression(f"var.{self._variables[self.stack.name, name]}")
 
     def _condition(self, name: str) -> bool | str:
         held = holds(self.stack.template["Conditions"][name], self)

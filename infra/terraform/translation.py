@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.errors import BuildError
-from infra.terraform.expressions import ABSENT, Choice, Document, Expression, Value, mapped
+from infra.terraform.expressions import ABSENT, Choice, Document, Expression, Text, Value, mapped
 
 Properties = Mapping[str, Value]
 Arguments = dict[str, Value]
@@ -172,7 +172,7 @@ def inline(table: Table) -> Inline:
 
 def document(name: str) -> Argument:
     """An argument that takes JSON in a string."""
-    return Argument(name, lambda value: value if isinstance(value, (str, Expression)) else Document(value))
+    return Argument(name, lambda value: value if isinstance(value, (str, Expression, Text)) else Document(value))
 
 
 def tags(name: str = "tags") -> Argument:

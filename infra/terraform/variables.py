@@ -9,7 +9,7 @@ from infra.errors import BuildError
 from infra.terraform.expressions import argument, hcl
 from infra.terraform.intrinsics import holds
 from infra.terraform.rendering import Json
-from infra.terraform.stack import StackScope, snake
+from infra.terraform.stack import Stack, StackScope, snake
 
 _TYPES = {"String": "string", "Number": "number", "CommaDelimitedList": "list(string)"}
 _DESCRIBING = {
@@ -24,19 +24,29 @@ _DESCRIBING = {
 }
 
 
-def declared(scopes: Sequence[StackScope]) -> dict[str, Json]:
-    """The variables of all stacks, by name; stacks that have the same parameter share one.
+def names(stacks: Sequence[Stack]) -> dict[tuple[str, str], str]:
+    """What each parameter is called as a variable, by stack and parameter.
 
-    Raises `BuildError` when two mean different things by one name.
+    Stacks with the same parameter share one. What is another thing in a later stack has that stack's name before it.
     """
+    first: dict[str, Any] = {}
+    found: dict[tuple[str, str], str] = {}
+    for stack in stacks:
+        for name, parameter in stack.template.get("Parameters", {}).items():
+            if name not in stack.known and not parameter["Type"].startswith("AWS::SSM::"):
+                kind = {key: value for key, value in parameter.items() if key != "Description"}
+                shared = first.setdefault(name, kind) == kind
+                found[stack.name, name] = snake(name) if shared else f"{stack.name}_{snake(name)}"
+    return found
+
+
+def declared(stacks: Sequence[Stack], called: Mapping[tuple[str, str], str]) -> dict[str, Json]:
+    """The variables, by name; the first stack that has one describes it."""
     made: dict[str, Json] = {}
-    for scope in scopes:
-        for name, parameter in scope.stack.template.get("Parameters", {}).items():
-            if name in scope.stack.known or parameter["Type"].startswith("AWS::SSM::"):
-                continue
-            variable = _variable(f"{scope.stack.name}: the parameter {name}", snake(name), parameter)
-            if made.setdefault(snake(name), variable) | {"description": ""} != variable | {"description": ""}:
-                raise BuildError(f"{scope.stack.name}: the parameter {name} is another one in an earlier stack")
+    parameters = {stack.name: stack.template.get("Parameters", {}) for stack in stacks}
+    for (stack, parameter), name in called.items():
+        if name not in made:
+            made[name] = _variable(f"{stack}: the parameter {parameter}", name, parameters[stack][parameter])
     return dict(sorted(made.items()))
 
 
