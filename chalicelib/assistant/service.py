@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from chalicelib.assistant.reading import LookUp
 from chalicelib.assistant.usage import Usage
 from chalicelib.caller import Caller
 from chalicelib.ids import new_id
+from chalicelib.observability import logger
 
 SECONDS = 24
 """For a whole answer: the API function has 28."""
@@ -54,6 +55,7 @@ def reply(caller: Caller, question: Mapping[str, Any], look_up: LookUp) -> Reply
     dialogue = Dialogue(caller, look_up, model.converse, deadline)
     answer = dialogue.run(question["message"], history, lambda _: None)
     remember(caller, conversation_id, question["message"], answer)
+    logger.info("question answered", extra=asdict(answer.usage))
     return Reply(conversation_id, answer.text, tuple(answer.sources), answer.usage)
 
 

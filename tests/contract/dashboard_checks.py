@@ -37,6 +37,7 @@ COUNTED_BY_AWS: dict[tuple[str, ...], set[str]] = {
     ("AWS/Logs", "LogGroupName"): {"IncomingBytes"},
     ("AWS/NATGateway", "NatGatewayId"): {"BytesOutToDestination"},
     ("AWS/Billing", "Currency"): {"EstimatedCharges"},
+    ("AWS/CloudFront", "DistributionId", "Region"): {"BytesDownloaded", "Requests", "4xxErrorRate", "5xxErrorRate"},
 }  # fmt: skip
 OWN = ("Marketplace", "service", "stage")
 

@@ -94,7 +94,9 @@ def test_alarms_watch_what_the_application_counts(services: Template) -> None:
         assert dimensions == {"service": observability.SERVICE, "stage": {"Ref": "Stage"}}
 
 
-@pytest.mark.parametrize(("stage", "silence"), [("dev", "notBreaching"), ("staging", "breaching"), ("prod", "breaching")])
+@pytest.mark.parametrize(
+    ("stage", "silence"), [("dev", "notBreaching"), ("staging", "breaching"), ("prod", "breaching")]
+)
 def test_an_outbox_that_nobody_looks_at_is_told_where_somebody_always_does(stage: str, silence: str) -> None:
     template = deployed(PROJECT / "infra" / "stacks" / "services.yaml", Stage=stage)
     assert template["Resources"]["OutboxAgeAlarm"]["Properties"]["TreatMissingData"] == silence

@@ -98,6 +98,16 @@ def test_a_strange_metric_and_a_strange_queue_are_noticed(prod: Built) -> None:
     ]
 
 
+def test_the_edge_is_shown_where_there_is_one() -> None:
+    assert '"AWS/CloudFront"' not in json.dumps(dashboards("prod"))
+    template = deployed(PATH, Stage="prod", DistributionId="E123")
+    bodies = checks.bodies(template, Stage="prod", DistributionId="E123", **REGION)
+    shown = [metric for metric in checks.metrics(bodies["ApiDashboard"]) if metric.namespace == "AWS/CloudFront"]
+    assert {metric.name for metric in shown} == {"Requests", "BytesDownloaded", "4xxErrorRate", "5xxErrorRate"}
+    assert {metric.dimensions["DistributionId"] for metric in shown} == {"E123"}
+    assert checks.strange_metrics(bodies["ApiDashboard"], own_metrics(bodies)) == []
+
+
 def test_dev_shows_no_proxy() -> None:
     assert '"ProxyName"' not in json.dumps(dashboards("dev"))
     assert '"ProxyName"' in json.dumps(dashboards("prod"))

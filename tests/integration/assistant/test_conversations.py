@@ -195,6 +195,13 @@ def test_an_answer_belongs_to_the_request_that_asked(bedrock: Bedrock, person: C
     assert told["output_tokens"] == TOLD["outputTokens"]
 
 
+def test_an_answer_over_http_says_what_it_used(api: HttpApi, bedrock: Bedrock, logs: LogLines) -> None:
+    reply = _ask(api, enrolled(), "Which wood?").json()
+
+    (told,) = [line for line in logs.records if line["message"] == "question answered"]
+    assert {name: told[name] for name in ("input_tokens", "output_tokens")} == reply["usage"]
+
+
 def test_stop_without_an_answer_does_nothing(bedrock: Bedrock, person: Conversing) -> None:
     assistant.stop(person.connection_id)
     person.hear()
