@@ -26,6 +26,19 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what is left out of a usual run."""
+    parser.addoption("--every-grant", action="store_true", help="take each grant of each function away, one by one")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what functions use of what they are granted, when a test has looked."""
+    for reports in terminalreporter.stats.values():
+        for name, value in (each for report in reports for each in getattr(report, "user_properties", ())):
+            if name == "grants":
+                terminalreporter.write_line(value)
+
+
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A real PostgreSQL and a real Valkey of this run's own."""

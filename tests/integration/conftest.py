@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.grants.modules import SOME_LEFT_OUT
 from tests.integration.actors import admin, api, buyer, moderator, seller, visitor
 from tests.stack import stack, stack_process
 
@@ -15,9 +16,21 @@ __all__ = ["admin", "api", "buyer", "moderator", "seller", "stack", "stack_proce
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the marker known."""
-    config.addinivalue_line("markers", "after_everything: looks back at the whole run, so it runs last")
+    said = "after_everything(last=False): looks back at the whole run, so it runs at its end, or after all others there"
+    config.addinivalue_line("markers", said)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remembers that not all tests run."""
+    for item in items:
+        item.config.stash[SOME_LEFT_OUT] = True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts what looks back at the whole run to its end."""
-    items.sort(key=lambda item: item.get_closest_marker("after_everything") is not None)
+
+    def place(item: pytest.Item) -> int:
+        marker = item.get_closest_marker("after_everything")
+        return 0 if marker is None else 1 + marker.kwargs.get("last", False)
+
+    items.sort(key=place)

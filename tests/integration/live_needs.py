@@ -15,6 +15,7 @@ from chalicelib.activity import items
 from chalicelib.realtime import connections
 from tests.activity import stream_event
 from tests.events import bus_event, scheduled_event, sns_event
+from tests.grants.recorded import EMBEDDING_MODEL
 from tests.integration.actors import Actor, a_key
 from tests.integration.functions import environment, invoke
 from tests.integration.needs import Need, World, a_confirmation, works
@@ -25,7 +26,7 @@ from tests.integration.waiting import until
 from tests.pictures import encoded, gradient
 
 PICTURE = encoded(gradient(640, 480), "JPEG", quality=80)
-PATIENCE = 10
+PATIENCE = 5
 """Seconds after which something that a function was asked for does not happen any more."""
 
 _serialize = TypeSerializer().serialize
@@ -287,7 +288,7 @@ def _answer_to_nobody(world: World, _: Any) -> bool:
 
 def _products_are_read_for_their_meaning(world: World, _: Any) -> bool:
     """The embedding model is asked, which the laptop does not have."""
-    with environment(world.stack, "index_products", ASSISTANT_EMBEDDING_MODEL_ID="amazon.titan-embed-text-v2:0"):
+    with environment(world.stack, "index_products", ASSISTANT_EMBEDDING_MODEL_ID=EMBEDDING_MODEL):
         answer, has_failed = invoke(world.stack, "index_products", scheduled_event())
     return not has_failed or "embedding model" in json.dumps(answer)
 

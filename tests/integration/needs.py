@@ -226,9 +226,10 @@ def _refund_is_started(world: World, _: Any) -> bool:
 
 def _people_are_told(function: str, queue: str) -> Need:
     def prepare(world: World) -> Any:
-        device = {"platform": "fcm", "token": a_token()}
         person = world.api.person()
-        person.http.put(f"/me/devices/{uuid4()}", json=device).raise_for_status()
+        for platform in ("fcm", "apns"):
+            device = {"platform": platform, "token": a_token()}
+            person.http.put(f"/me/devices/{uuid4()}", json=device).raise_for_status()
         return person
 
     def is_met(world: World, person: Actor) -> bool:

@@ -1,0 +1,1 @@
+"""What the functions' policies grant, held against what the functions ask for."""
