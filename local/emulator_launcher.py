@@ -25,7 +25,7 @@ from urllib.parse import unquote
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.persistence import save_all
-from ministack.services import apigateway, eventbridge, lambda_svc, s3, ses, ses_v2, sns
+from ministack.services import apigateway, apigateway_v1, eventbridge, lambda_svc, s3, ses, ses_v2, sns
 
 _BATCHES = {
     "sns:PublishBatch", "sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch",
@@ -229,6 +229,33 @@ def mend_mail_events() -> None:
     ses_v2.handle_request = handle_and_tell
 
 
+def mend_rest_import() -> None:
+    """Give a REST API the routes of the document that it is imported from, or put in its place: `chalice deploy`'s way.
+
+    The emulator reads such documents in CloudFormation's templates alone; of others it keeps the name.
+    """
+    create, handle, import_document = (
+        apigateway_v1._create_rest_api, apigateway_v1.handle_request, apigateway_v1._import_rest_api
+    )  # fmt: skip
+
+    def create_whole(data: dict[str, Any]) -> Any:
+        if "paths" not in data:
+            return create(data)
+        return apigateway_v1._v1_response(apigateway_v1._rest_apis[import_document(data)], 201)
+
+    async def handle_put(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        replaced = re.fullmatch("/restapis/([^/]+)", path)
+        if method != "PUT" or replaced is None or replaced[1] not in apigateway_v1._rest_apis:
+            return await handle(method, path, headers, body, query)
+        anew = import_document(json.loads(body))
+        for store in (apigateway_v1._resources, apigateway_v1._authorizers_v1):
+            store[replaced[1]] = store[anew]
+        apigateway_v1._delete_rest_api(anew)
+        return apigateway_v1._get_rest_api(replaced[1])
+
+    apigateway_v1._create_rest_api, apigateway_v1.handle_request = create_whole, handle_put
+
+
 def _publish_mail_events(request: dict[str, Any], message_id: str) -> None:
     configured = ses_v2._config_sets.get(request.get("ConfigurationSetName", "")) or {}
     destinations = (configured.get("EventDestinations") or {}).values()
@@ -275,5 +302,6 @@ if __name__ == "__main__":
     mend_push_endpoints()
     mend_notifications()
     mend_mail_events()
+    mend_rest_import()
     signal.signal(signal.SIGUSR1, save)
     app.main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.verify import policies, security, templates, workflows
-from infra.verify.contracts import contract
+from infra.verify.contracts import contract, deployment
 from infra.verify.outcome import Check
 
 CHECKS = (
@@ -17,5 +17,10 @@ CHECKS = (
     ),
     Check("actionlint", "the workflows are ones that GitHub runs", workflows.actionlint),
     Check("runbook", "every alarm leads to its section", contract("tests/contract/test_runbook.py")),
+    Check(
+        "chalice-deploy",
+        "stock `chalice deploy` gives an emulator what works, in seven minutes",
+        deployment("tests/integration/test_chalice_deploy.py"),
+    ),
     Check("cost", "docs/cost.md is what the prices and the stacks give", contract("tests/contract/test_cost.py")),
 )

@@ -7,16 +7,12 @@ for AWS. The last test destroys the stage.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -25,91 +21,19 @@ from infra import catalogue
 from infra.__main__ import main
 from infra.build import MANIFEST, PACKAGE, TEMPLATE, build
 from infra.stages import ALIAS
-from local import aws, emulator
-from local.home import CHECKOUT, Home, Settings
-from local.ports import bind
-from local.postgresql import Login
-from local.processes import Processes
+from local import aws
+from tests.integration.emulated_account import Account, empty_account
 from tests.services import Services
 
 SERVICES, APPLICATION = "marketplace-dev-services", "marketplace-dev-app"
-CONFIRMATION_CODE = "123456"  # the emulator sends this one to everybody
-CHANGES_EACH_TIME = ("LastModified", "RevisionId")
-
-
-@dataclass(frozen=True)
-class Account:
-    """The emulated account, with PostgreSQL and Valkey where the data stack would be, and a build of dev."""
-
-    settings: Settings
-    build: Path
-
-    def infra(self, command: str, *arguments: str | Path, stage: str = "dev") -> subprocess.CompletedProcess[str]:
-        """Run one command without a terminal."""
-        words = [sys.executable, "-m", "infra", command, "--stage", stage, *map(str, arguments)]
-        environment = {"PATH": os.defpath, "HOME": os.devnull, **aws.credentials(self.settings)}
-        return subprocess.run(
-            words, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-
-    def client(self, service: str) -> Any:
-        """A boto3 client of the emulator as its root user."""
-        return aws.session(self.settings).client(service)
-
-    def functions(self) -> dict[str, dict[str, Any]]:
-        """The configuration of each function, without what the emulator changes with each deployment."""
-        pages = self.client("lambda").get_paginator("list_functions").paginate()
-        return {
-            function["FunctionName"]: {key: function[key] for key in function.keys() - set(CHANGES_EACH_TIME)}
-            for page in pages
-            for function in page["Functions"]
-        }
-
-    def stacks(self) -> set[str]:
-        """The names of the stacks that are there."""
-        return {stack["StackName"] for stack in self.client("cloudformation").describe_stacks()["Stacks"]}
-
-    def parameter(self, stack: str, name: str) -> str:
-        """The value of a stack's parameter."""
-        (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        return next(each["ParameterValue"] for each in found["Parameters"] if each["ParameterKey"] == name)
-
-    def token(self) -> str:
-        """The access token of somebody who signed up a moment ago."""
-        outputs = json.loads(self.infra("outputs", "--json").stdout)["services"]
-        client, email, password = self.client("cognito-idp"), f"{uuid4().hex}@example.com", "Fresh-person-2026"
-        client.sign_up(
-            ClientId=outputs["UserPoolClientId"],
-            Username=email,
-            Password=password,
-            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "name", "Value": "Fresh Person"}],
-        )
-        client.confirm_sign_up(ClientId=outputs["UserPoolClientId"], Username=email, ConfirmationCode=CONFIRMATION_CODE)
-        answer = client.initiate_auth(
-            ClientId=outputs["UserPoolClientId"],
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password},
-        )
-        return str(answer["AuthenticationResult"]["AccessToken"])
 
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Iterator[Account]:
-    """An account in which there is a database and a cache, and no stack."""
-    aws.forget_the_account_of_this_shell()
-    home = Home(tmp_path_factory.mktemp("account"))
-    processes = Processes(home)
-    with home.locked():
-        settings = home.settings()
-        settings.ports.emulator, settings.ports.model = _free_port(), _free_port()
-        try:
-            emulator.start(home, settings, processes)
-            build("dev", home.build, emulated=True, progress=lambda _: None)
-            empty = Account(settings, home.build)
-            _write_what_the_data_stack_writes(empty, services)
-            yield empty
-        finally:
-            processes.stop_all()
+    """An account in which there is a database and a cache, and no stack; and a build of dev for it."""
+    with empty_account(tmp_path_factory.mktemp("account"), services) as empty:
+        build("dev", empty.build, emulated=True, progress=lambda _: None)
+        yield empty
 
 
 @pytest.fixture(scope="module")
@@ -308,41 +232,3 @@ def _edited(account: Account, folder: Path, function: str = "", **properties: An
         template["Resources"][function]["Properties"] |= properties
     (copy.build / TEMPLATE).write_text(json.dumps(template))
     return copy
-
-
-def _write_what_the_data_stack_writes(account: Account, services: Services) -> None:
-    database = _empty_database(services)
-    ssm, secrets = account.client("ssm"), account.client("secretsmanager")
-    values = {"cache/url": services.cache_url}
-    for role, path, login in (
-        ("app", "database/secret-arn", services.app),
-        ("owner", "database/owner-secret-arn", services.owner),
-    ):
-        content = json.dumps(asdict(login) | {"dbname": database})
-        made = secrets.create_secret(Name=f"marketplace/dev/database/{role}", SecretString=content)
-        values[path] = made["ARN"]
-    for path, value in values.items():
-        ssm.put_parameter(Name=f"/marketplace/dev/{path}", Value=value, Type="String")
-
-
-def _empty_database(services: Services) -> str:
-    """A database of this module's own, with the rights that the stage's roles have."""
-    name = f"deployed_{uuid4().hex}"
-    services.sql(f"CREATE DATABASE {name} OWNER marketplace_owner")
-    inside = replace(services, superuser=_of(services.superuser, name))
-    for objects, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE, SELECT")):
-        inside.sql(
-            "ALTER DEFAULT PRIVILEGES FOR ROLE marketplace_owner IN SCHEMA public "
-            f"GRANT {rights} ON {objects} TO marketplace_app"
-        )
-    inside.sql("CREATE EXTENSION IF NOT EXISTS vector")
-    return name
-
-
-def _of(login: Login, database: str) -> Login:
-    return replace(login, dbname=database)
-
-
-def _free_port() -> int:
-    with bind(0, "a test", "") as held:
-        return int(held.getsockname()[1])

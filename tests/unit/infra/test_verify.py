@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +129,19 @@ def test_a_contract_that_is_broken_is_a_failure(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(contracts, "run", lambda _: ended)
     outcome = contracts.contract("tests/contract/test_x.py")(None)  # type: ignore[arg-type]
     assert (outcome.state, outcome.findings) == (State.FAILED, ["FAILED tests/contract/test_x.py::test_y - no"])
+
+
+@pytest.mark.parametrize(("second", "state"), [("pass", State.PASSED), ("pytest.skip('no')", State.FAILED)])
+def test_a_deployment_is_told_test_by_test_and_a_skipped_one_proves_nothing(
+    tmp_path: Path, second: str, state: State
+) -> None:
+    module = tmp_path / "test_deployment.py"
+    module.write_text(f"import pytest\n\ndef test_it_begins(): pass\n\ndef test_it_ends(): {second}\n")
+    said: list[str] = []
+    outcome = contracts.deployment(str(module))(Subjects(tmp_path, said.append))
+    assert outcome.state is state
+    assert said[0] == "it begins: passed"
+    assert said[1].startswith("it ends: ")
 
 
 def test_workflows_are_not_said_to_be_right_without_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
