@@ -128,7 +128,7 @@ class StackScope:
         declared = self._resources[name]
         properties = evaluate(declared.get("Properties", {}), self)
         policy = evaluate(declared.get("UpdatePolicy", {}), self)
-        return Resource(self.stack.name, name, declared["Type"], properties, policy)
+        return Resource(self.stack.name, name, declared["Type"], properties, policy, self.stack.title)
 
     def is_kept(self, name: str) -> bool:
         """Whether CloudFormation leaves a resource when its stack is deleted."""

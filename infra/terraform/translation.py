@@ -101,13 +101,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Resource:
-    """One of CloudFormation's, with its intrinsics evaluated. `place` names it for people."""
+    """One of CloudFormation's, with its intrinsics evaluated. `place` names it for people.
+
+    `title` is what CloudFormation calls the stack, and begins the names that it makes up.
+    """
 
     stack: str
     logical_id: str
     type: str
     properties: Properties
     update_policy: Properties = field(default_factory=dict)
+    title: str = ""
 
     @property
     def place(self) -> str:

@@ -20,6 +20,7 @@ _DESCRIBING = {
     "AllowedValues",
     "AllowedPattern",
     "MinValue",
+    "MaxValue",
     "ConstraintDescription",
 }
 
@@ -89,6 +90,8 @@ def _validation(variable: str, declared: Mapping[str, Any]) -> Iterator[Json]:
         yield _rule(f"can(regex({hcl(pattern)}, {variable}))", f"What matches {pattern} is wanted.")
     if "MinValue" in declared:
         yield _rule(f"{variable} >= {declared['MinValue']}", f"The least is {declared['MinValue']}.")
+    if "MaxValue" in declared:
+        yield _rule(f"{variable} <= {declared['MaxValue']}", f"The most is {declared['MaxValue']}.")
 
 
 def _rule(condition: str, message: str) -> Json:

@@ -319,7 +319,7 @@ TYPES: Mapping[str, Translation] = {
     ),
     "AWS::CertificateManager::Certificate": Translation(
         "aws_acm_certificate",
-        ref="arn",
+        ref="aws_acm_certificate_validation.self.certificate_arn",  # after it is valid
         arguments={
             "DomainName": "domain_name",
             "ValidationMethod": "validation_method",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from infra.terraform.expressions import Expression
@@ -38,6 +38,16 @@ def _shifted(resource: Resource, blocks: list[Block]) -> list[Block]:
     if "CodeDeployLambdaAliasUpdate" not in resource.update_policy:
         return blocks
     return [replace(blocks[0], lifecycle={"ignore_changes": ["function_version", "routing_config"]}), *blocks[1:]]
+
+
+def _called(argument: str) -> Callable[[Resource, list[Block]], list[Block]]:
+    """A name like those that CloudFormation makes up, where Terraform does not."""
+
+    def rewrite(resource: Resource, blocks: list[Block]) -> list[Block]:
+        name = {argument: f"{resource.title}-{resource.logical_id}"}
+        return [replace(blocks[0], arguments={**name, **blocks[0].arguments}), *blocks[1:]]
+
+    return rewrite
 
 
 TYPES: Mapping[str, Translation] = {
@@ -102,6 +112,7 @@ TYPES: Mapping[str, Translation] = {
         "aws_codedeploy_app",
         ref="name",
         arguments={"ApplicationName": "name", "ComputePlatform": "compute_platform", "Tags": tags()},
+        rewrite=_called("name"),
     ),
     "AWS::CodeDeploy::DeploymentGroup": Translation(
         "aws_codedeploy_deployment_group",
@@ -126,6 +137,7 @@ TYPES: Mapping[str, Translation] = {
                 },
             ),
         },
+        rewrite=_called("deployment_group_name"),
     ),
     "AWS::Lambda::Permission": Translation(
         "aws_lambda_permission",
