@@ -56,7 +56,7 @@ def _good() -> Iterator[SentFile]:
 
 def _of_another_type() -> Iterator[SentFile]:
     for declared in TYPES:
-        for kind in {*TYPES, "GIF"} - {declared}:
+        for kind in sorted({*TYPES, "GIF"} - {declared}):
             content = _PLAIN.get(kind) or encoded(gradient(), kind)
             yield SentFile(f"{kind} as {declared}", content, declared, REFUSED)
     for kind in ("BMP", "TIFF", "ICO", "PDF", "JPEG2000", "PPM", "TGA", "AVIF", "EPS", "DDS"):

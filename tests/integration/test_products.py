@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.identifiers import ANY_ID
 from tests.integration.actors import Actor, Api, a_product, at_once, if_match, pages, path_of, statuses
 from tests.integration.problems import is_uuid, kind_of, pointers
 
@@ -63,7 +64,7 @@ def test_product_at_the_version_known_is_not_sent_again(seller: Actor, visitor: 
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("unknown", [str(uuid4()), "not-a-uuid", "0", "%00", "..%2Fme"])
+@pytest.mark.parametrize("unknown", [ANY_ID, "not-a-uuid", "0", "%00", "..%2Fme"])
 def test_unknown_product_is_not_found(visitor: httpx.Client, unknown: str) -> None:
     answer = visitor.get(f"/products/{unknown}")
 
@@ -215,8 +216,8 @@ def test_archived_product_is_gone_at_once_and_stays_so(seller: Actor, visitor: h
     ("changes", "pointer"),
     [
         ({"sku": "OTHER"}, "/sku"),
-        ({"seller_id": str(uuid4())}, "/seller_id"),
-        ({"id": str(uuid4())}, "/id"),
+        ({"seller_id": ANY_ID}, "/seller_id"),
+        ({"id": ANY_ID}, "/id"),
         ({"version": 9}, "/version"),
         ({"created_at": "2020-01-01T00:00:00Z"}, "/created_at"),
         ({"status": "archived"}, "/status"),

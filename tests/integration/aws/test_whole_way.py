@@ -26,7 +26,8 @@ REGION = ALWAYS["AWS_REGION"]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_under_way(environment: dict[str, str]) -> None:
+def _nothing_is_under_way(environment: dict[str, str], services: Services) -> None:
+    services.sql("DELETE FROM outbox")
     for queue in sqs_backends[MOTO_ACCOUNT][REGION].queues.values():
         queue._messages.clear()
         queue._pending_messages.clear()
