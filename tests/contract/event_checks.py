@@ -122,22 +122,6 @@ def called_by_functions(app: Template) -> Iterator[tuple[str, Template]]:
                 yield name, functions(app)[name]
 
 
-def uninvited(translated: Template) -> list[str]:
-    """Rules and topics that may not call their function. Takes the stack as the SAM transform leaves it."""
-    granted = of_type(translated, "AWS::Lambda::Permission").values()
-    invited = {(name_of(grant["FunctionName"]), str(grant.get("SourceArn"))) for grant in granted}
-    callers = [
-        (name_of(target["Arn"]), str({"Fn::GetAtt": [rule, "Arn"]}))
-        for rule, properties in of_type(translated, "AWS::Events::Rule").items()
-        for target in properties["Targets"]
-    ]
-    callers += [
-        (name_of(properties["Endpoint"]), str(properties["TopicArn"]))
-        for properties in of_type(translated, "AWS::SNS::Subscription").values()
-    ]
-    return [f"{caller} may not call {function}" for function, caller in callers if (function, caller) not in invited]
-
-
 def _losses(services: Template, app: Template, stage: str, function: Template, settings: Template) -> Iterator[str]:
     kept = name_of(settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
     if kept not in _by_name(services, stage):

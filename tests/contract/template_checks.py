@@ -7,7 +7,6 @@ from typing import Any
 
 from chalicelib.web.endpoint import Endpoint
 from chalicelib.web.identity import Audience
-from tests.contract.references import function_of
 
 Template = dict[str, Any]
 
@@ -129,17 +128,6 @@ def long_lived_authorizations(template: Template) -> list[str]:
     ]
 
 
-def callable_by_nobody(template: Template) -> list[str]:
-    """Who calls a function needs a permission that names the caller: the gateway, its authorizers, the user pool."""
-    granted = of_type(template, "AWS::Lambda::Permission").values()
-    allowed = {(function_of(grant["FunctionName"]), grant["Principal"]) for grant in granted if grant.get("SourceArn")}
-    return [
-        f"{caller} may not call {function}"
-        for function, caller in _callers(template)
-        if (function, caller) not in allowed
-    ]
-
-
 def owner_secret_readers(template: Template) -> list[str]:
     """Functions that are told, or may read, the secret of the role that owns the schema."""
     roles = of_type(template, "AWS::IAM::Role")
@@ -188,16 +176,6 @@ def _wrong_kind(template: Template, routes: Template) -> Iterator[str]:
         kind = kinds.get(route.get("AuthorizationType", "NONE"))
         if kind and authorizers.get(route.get("AuthorizerId", {}).get("Ref", ""), {}).get("AuthorizerType") != kind:
             yield f"{key} names no authorizer of type {kind}"
-
-
-def _callers(template: Template) -> Iterator[tuple[str, str]]:
-    yield "APIHandler", "apigateway.amazonaws.com"
-    for authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").values():
-        if authorizer["AuthorizerType"] == "REQUEST":
-            called = authorizer["AuthorizerUri"]["Fn::Sub"].partition("functions/${")[2].partition("}")[0]
-            yield function_of(called.removesuffix(".Arn")), "apigateway.amazonaws.com"
-    for trigger in ("PreSignUp", "PostConfirmation"):
-        yield trigger, "cognito-idp.amazonaws.com"
 
 
 def _mentions(value: Any, wanted: Any) -> bool:

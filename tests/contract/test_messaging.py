@@ -23,7 +23,6 @@ from infra import stages
 from infra.build import PROJECT
 from infra.errors import BuildError
 from infra.events import SCHEDULES, bind_streams
-from infra.verify.lint import sam_translated
 from tests.contract import event_checks, queue_checks
 from tests.contract.conftest import Built
 from tests.contract.lint import expanded
@@ -278,17 +277,6 @@ def test_an_answer_is_asked_for_again_once_and_soon(app: Template) -> None:
 def test_schedules_are_not_repeated(app: Template) -> None:
     schedules = [function for _, function, _ in event_checks.events(app, "Schedule")]
     assert [each["EventInvokeConfig"]["MaximumRetryAttempts"] for each in schedules] == [0] * len(schedules)
-
-
-def test_rules_and_topics_may_call_their_functions(app: Template) -> None:
-    translated = sam_translated(app)
-    assert event_checks.uninvited(translated) == []
-    permissions = [
-        name for name, each in of_type(translated, "AWS::Lambda::Permission").items() if "RecordBounces" in name
-    ]
-    for name in permissions:
-        del translated["Resources"][name]
-    assert len(event_checks.uninvited(translated)) == 1
 
 
 def test_the_application_and_the_stacks_know_the_same_queues(services: Template, app: Template) -> None:

@@ -119,13 +119,6 @@ def test_an_admin_keeps_a_lost_role_for_a_minute_at_most(prod: Built) -> None:
     assert len(checks.long_lived_authorizations(template)) == 1
 
 
-def test_callers_have_permission_to_call(prod: Built) -> None:
-    template = prod.template
-    assert checks.callable_by_nobody(template) == []
-    del template["Resources"]["PreSignUpUserPoolPermission"]
-    assert checks.callable_by_nobody(template) == ["cognito-idp.amazonaws.com may not call PreSignUp"]
-
-
 def test_only_migrations_get_the_owner_of_the_database(prod: Built) -> None:
     template = prod.template
     assert checks.owner_secret_readers(template) == ["Migrate"]

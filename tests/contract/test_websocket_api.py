@@ -74,25 +74,6 @@ def test_messages_are_measured_and_throttled(prod: Built, setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [
-        lambda app: app["Resources"].pop("WebsocketConnectInvokePermission"),
-        lambda app: resource(app, "WebsocketConnectInvokePermission").pop("SourceArn"),
-        lambda app: resource(app, "WebsocketConnectInvokePermission").update(
-            SourceArn={
-                "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebsocketAPI}/*"
-            }
-        ),
-    ],
-)
-def test_a_route_calls_its_function_and_no_other(prod: Built, broken: Break) -> None:
-    app = prod.template
-    assert checks.routes_that_may_not_call(app) == []
-    broken(app)
-    assert checks.routes_that_may_not_call(app) == ["$connect may not call WebsocketConnect"]
-
-
-@pytest.mark.parametrize(
     ("broken", "fault"),
     [
         (

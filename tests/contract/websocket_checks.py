@@ -51,20 +51,6 @@ def unmeasured(app: Template) -> list[str]:
     return [setting for setting in wanted if not stage["DefaultRouteSettings"].get(setting)]
 
 
-def routes_that_may_not_call(app: Template) -> list[str]:
-    """Each route's function may be called by that route, and by no other one."""
-    granted = {
-        function_of(grant["FunctionName"]): str(grant.get("SourceArn", {}).get("Fn::Sub", ""))
-        for grant in of_type(app, "AWS::Lambda::Permission").values()
-        if grant["Principal"] == "apigateway.amazonaws.com"
-    }
-    return [
-        f"{key} may not call {function}"
-        for key, function in _routes(app).items()
-        if not granted.get(function, "").endswith(f":${{{API}}}/{STAGE_NAME}/{key}")
-    ]
-
-
 def wrongly_addressed(app: Template) -> list[str]:
     """Who may manage connections knows the endpoint for it, who hands out URLs the URL, and nobody else either."""
     faults = []
