@@ -14,16 +14,18 @@ import json
 import os
 import re
 import signal
+import zipfile
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
 from ministack import app
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.persistence import save_all
 from ministack.services import apigateway, apigateway_v1, eventbridge, lambda_svc, s3, ses, ses_v2, sns
 
@@ -156,6 +158,12 @@ def mend_model_stream() -> None:
 def record_calls(path: str) -> None:
     """Note in the file `path` what functions call, as `recorder.py` does."""
     _beside("recorder").record(Path(path))
+
+
+def share_packages() -> None:
+    """Unpack a package once for all processes of functions, as `unpacking.py` does."""
+    shared = _beside("unpacking").SharedZipFile
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": shared})
 
 
 def mend_streams() -> None:
@@ -296,6 +304,7 @@ if __name__ == "__main__":
     mend_batches()
     mend_resources()
     mend_models()
+    share_packages()
     mend_streams()
     mend_model_stream()
     mend_bucket_events()
