@@ -23,12 +23,15 @@ _DESCRIBING = {
     "MaxValue",
     "ConstraintDescription",
 }
+# Terraform's own arguments of a block that uses a module.
+_RESERVED = {"count", "depends_on", "for_each", "lifecycle", "locals", "providers", "source", "version"}
 
 
 def names(stacks: Sequence[Stack]) -> dict[tuple[str, str], str]:
     """What each parameter is called as a variable, by stack and parameter.
 
-    Stacks with the same parameter share one. What is another thing in a later stack has that stack's name before it.
+    Stacks with the same parameter share one. What is another thing in a later stack has that stack's name before it,
+    and so has what Terraform keeps for itself.
     """
     first: dict[str, Any] = {}
     found: dict[tuple[str, str], str] = {}
@@ -37,7 +40,8 @@ def names(stacks: Sequence[Stack]) -> dict[tuple[str, str], str]:
             if name not in stack.known and not parameter["Type"].startswith("AWS::SSM::"):
                 kind = {key: value for key, value in parameter.items() if key != "Description"}
                 shared = first.setdefault(name, kind) == kind
-                found[stack.name, name] = snake(name) if shared else f"{stack.name}_{snake(name)}"
+                is_free = shared and snake(name) not in _RESERVED
+                found[stack.name, name] = snake(name) if is_free else f"{stack.name}_{snake(name)}"
     return found
 
 
