@@ -5,6 +5,8 @@
 STAGE ?= dev
 FORMAT ?= cloudformation
 BIN := .venv/bin
+# Tests and builds start Python hundreds of times: without compiled modules each start takes far longer.
+export PYTHONDONTWRITEBYTECODE =
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -12,7 +14,7 @@ help: ## list the targets
 run: environments ## start everything on this laptop: http://localhost:8000
 	@exec $(BIN)/python -m local up $(ARGUMENTS)
 
-test: environments ## all tests; integration tests start a system of their own on free ports
+test: environments ## all tests, by two workers; integration tests start a system of their own on free ports
 	@$(BIN)/python -m pytest $(ARGUMENTS)
 
 test-unit: environments ## the tests that need no running system

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chalicelib import cache
+from chalicelib import cache, clients
 from tests import bedrock
 from tests.bedrock import Bedrock
 from tests.clock import Clock
@@ -15,6 +15,9 @@ from tests.environment import configured
 from tests.identity_provider import IdentityProvider
 from tests.log_lines import LogLines
 from tests.services import Aws, Services, running
+from tests.workers import pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_xdist_auto_num_workers", "pytest_xdist_make_scheduler"]
 
 settings.register_profile(
     "repeatable",
@@ -75,11 +78,13 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     """An execution environment of the API function, with everything it depends on; yields its variables.
 
-    It waits longer for Valkey than in production, so that a busy machine is not taken for an outage.
+    It waits longer for Valkey and for AWS than in production, so that a busy machine is not taken for an outage.
     """
     variables = provider.settings | services.settings | aws.settings | bedrock_server.settings
     with configured(**variables), pytest.MonkeyPatch.context() as patient:
         patient.setattr(cache, "TIMEOUT_SECONDS", 10)
+        patient.setattr(clients, "CONNECT_SECONDS", 10)
+        patient.setattr(clients, "READ_SECONDS", 20)
         yield variables
 
 

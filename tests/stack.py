@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 import pytest
 from pg8000.native import Connection
 
@@ -54,6 +55,12 @@ class Running:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def family(self) -> list[psutil.Process]:
+        """This process and all that descend from it."""
+        parent = psutil.Process(self.pid)
+        return [parent, *parent.children(recursive=True)]
 
     @property
     def output(self) -> str:

@@ -41,7 +41,7 @@ SAMPLES: dict[str, Callable[[Api, Actor], dict[str, Any]]] = {
 NEEDS_NOTHING = {"POST /admin/dead-letters/{queue}/redrive"}
 """Routes to whose body nothing belongs that has to be there."""
 
-EVERY = 8
+EVERY = 24
 """After so many bad bodies comes a good request."""
 
 
