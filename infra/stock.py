@@ -105,7 +105,8 @@ def _configure(configuration: dict[str, Any], values: Mapping[str, str], address
     configuration["environment_variables"] |= {**variables, **for_declarations, **addresses}
     for function, chosen in OVERRIDES.items():
         resolved = {variable: by_parameter[parameter] for variable, parameter in chosen.items()}
-        configuration.setdefault("lambda_functions", {})[function] = {"environment_variables": resolved}
+        settings = configuration.setdefault("lambda_functions", {}).setdefault(function, {})
+        settings["environment_variables"] = resolved
 
 
 def _replace(source: Path, target: Path) -> None:

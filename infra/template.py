@@ -7,6 +7,7 @@ from infra.aliases import add_aliases
 from infra.bindings import bind_environment, bind_policies, declare_parameters
 from infra.canary import shift_traffic
 from infra.chalice_app import Template
+from infra.concurrency import warm_api
 from infra.events import (
     bind_rules,
     bind_streams,
@@ -46,6 +47,7 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = allow_user_pool(template, stage)
     template = join_network(template, stage)
     template = add_refund_workflow(template, stage)
+    template = warm_api(template, stage)
     template = add_aliases(template, stage)
     template = add_alarms(template, stage)
     template = shift_traffic(template, stage)

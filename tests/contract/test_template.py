@@ -156,8 +156,9 @@ def test_other_origins_are_allowed_only_where_the_stage_lists_them(built: Callab
 
 def test_parameters_are_those_of_the_stage(prod: Built) -> None:
     parameters = prod.template["Parameters"]
-    shared = {name: parameter for name, parameter in parameters.items() if parameter["Type"] != "String"}
+    shared = {name: each for name, each in parameters.items() if each["Type"] not in {"String", "Number"}}
     plain = {"CodeBucket", "CodeKey", "MigrateCodeKey", "RealtimeEndpoint", "RealtimeUrl", "TrafficShift"}
+    plain |= {"ApiProvisionedConcurrency", "ApiSnapStart"}
     assert parameters.keys() - shared.keys() == plain
     assert all(parameter["Default"].startswith("/marketplace/prod/") for parameter in shared.values())
 
