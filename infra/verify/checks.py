@@ -6,6 +6,11 @@ from infra.verify import policies, security, templates, workflows
 from infra.verify.contracts import contract, deployment
 from infra.verify.outcome import Check
 
+_CONTRACTS = (
+    *("template", "aliases", "lambda_permissions", "limits", "retention", "stacks", "alarms", "messaging"),
+    *("refund_workflow", "websocket_api", "edge"),
+)
+
 CHECKS = (
     Check("cfn-lint", "no errors or warnings, before and after the SAM transform", templates.cfn_lint),
     Check("checkov", "every stack of prod is as secure as the rules want, but for a short list", security.checkov),
@@ -14,6 +19,11 @@ CHECKS = (
         "wildcards",
         "no role has a wildcard outside of the frozen lists",
         contract("tests/contract/test_policies.py", "tests/contract/test_stacks.py", "-k", "wildcard"),
+    ),
+    Check(
+        "contracts",
+        "roles, permissions, routes, limits, logs, alarms, retention, encryption and caches are as they have to be",
+        contract(*(f"tests/contract/test_{name}.py" for name in _CONTRACTS), "-k", "not clean and not wildcard"),
     ),
     Check("actionlint", "the workflows are ones that GitHub runs", workflows.actionlint),
     Check("runbook", "every alarm leads to its section", contract("tests/contract/test_runbook.py")),

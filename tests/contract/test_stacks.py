@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import deployed
+from infra.verify.deployed import deployed, of_type
 from infra.verify.lint import lint
 from tests.contract.wildcards import unexpected_wildcards
 
@@ -88,3 +88,40 @@ def test_every_wildcard_on_the_list_is_in_use(known: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
 def test_the_stack_says_what_it_holds(path: Path) -> None:
     assert deployed(path, Stage="prod")["Description"].startswith("marketplace: ")
+
+
+def careless_functions(template: dict[str, Any]) -> list[str]:
+    """Functions of a stack with a role that is not theirs alone, without a log group or tags; logs without an end."""
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    faults = [f"{name} is kept for ever" for name, group in groups.items() if not group.get("RetentionInDays")]
+    kept = [str(group.get("LogGroupName")) for group in groups.values()]
+    functions = of_type(template, "AWS::Lambda::Function")
+    roles = [str(function["Role"]) for function in functions.values()]
+    for name, function in functions.items():
+        if str(function["FunctionName"]).replace("marketplace-", "/aws/lambda/marketplace-") not in kept:
+            faults.append(f"{name} has no log group")
+        if roles.count(str(function["Role"])) > 1:
+            faults.append(f"{name} shares its role")
+        if not {"project", "stage", "owner", "cost-centre"} <= {tag["Key"] for tag in function.get("Tags", [])}:
+            faults.append(f"{name} has no tags")
+    return faults
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_logs_end_and_functions_have_their_own(path: Path) -> None:
+    for stage in ("dev", "staging", "prod"):
+        assert careless_functions(deployed(path, **PROD | {"Stage": stage})) == []
+
+
+def test_a_careless_function_of_a_stack_is_noticed() -> None:
+    template = deployed(PROJECT / "infra" / "stacks" / "network.yaml", Stage="prod")
+    resources = template["Resources"]
+    del resources["FlowLogs"]["Properties"]["RetentionInDays"]
+    resources["NetworkSettingsLogs"]["Properties"]["LogGroupName"] = "another"
+    resources["Later"] = resources["NetworkSettingsFunction"]
+    del resources["Later"]["Properties"]["Tags"]
+    assert sorted(careless_functions(template)) == [
+        "FlowLogs is kept for ever",
+        *("Later has no log group", "Later has no tags", "Later shares its role"),
+        *(f"NetworkSettingsFunction {fault}" for fault in ("has no log group", "has no tags", "shares its role")),
+    ]
