@@ -10,6 +10,7 @@ from functools import cached_property
 from infra.errors import BuildError
 from infra.terraform.expressions import Choice, Expression, Text, Value, argument, hcl
 from infra.terraform.rendering import Json, body
+from infra.terraform.shifts import requests
 from infra.terraform.stack import Stack, StackScope, snake
 from infra.terraform.translation import Block, Resource
 from infra.terraform.types import translation
@@ -50,8 +51,20 @@ class Module:
             "variables": {"variable": declared(self._stacks, self._variables)},
             "conditions": {"locals": {name: f"${{{text}}}" for name, text in sorted(conditions.items())}},
             "lookups": {"data": _sorted(self._data)},
-            "outputs": {"output": {name: {"value": argument(value)} for name, value in outputs.items()}},
+            "outputs": {
+                "output": {**{name: {"value": argument(value)} for name, value in outputs.items()}, **self._shifts()}
+            },
         }
+
+    def _shifts(self) -> Json:
+        return requests(
+            {
+                scope.label(name): scope.resource(name)
+                for scope in self._scopes.values()
+                for name in scope.names()
+                if scope.kind(name) == "AWS::Lambda::Alias"
+            }
+        )
 
     def _resources(self, scope: StackScope) -> Json:
         made: Json = {}
