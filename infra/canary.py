@@ -8,17 +8,22 @@ all of the release. What the old version still does wrong stops nothing, so that
 from __future__ import annotations
 
 import copy
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra import http_api
 from infra.alarms import RUNBOOK, alarm
 from infra.aliases import aliased
 from infra.chalice_app import Template
-from infra.stages import APP, Stage
+from infra.changes import Change, Kind
+from infra.stages import ALIAS, APP, Stage
 
 SHIFT = "TrafficShift"
 CANARY, AT_ONCE = "canary", "at-once"
 
+_ALIAS = "AWS::Lambda::Alias"
 _STAGES = ("staging", "prod")
 _CONFIGURATION = "Canary10Percent5Minutes"
 _ROLE, _API_ALARM, _IS_AT_ONCE = "CanaryRole", "HttpApiCanaryAlarm", "ShiftsAtOnce"
@@ -115,3 +120,29 @@ def _role(names: list[str], functions: dict[str, Template], stage: Stage) -> Tem
 
 def _arn(service: str, resource: str) -> dict[str, str]:
     return {"Fn::Sub": f"arn:{_HERE.replace('{}', service)}:{resource}"}
+
+
+def waiting(changes: Sequence[Change], requested: Sequence[Mapping[str, Any]]) -> str:
+    """What to tell of a change set that moves aliases step by step; empty for any other."""
+    is_stepwise = {"ParameterKey": SHIFT, "ParameterValue": CANARY} in requested
+    if not is_stepwise or not any(change.type == _ALIAS and change.kind != Kind.ADDED for change in changes):
+        return ""
+    return (
+        "A tenth of the calls goes to the new version of each function for five minutes, and all of them then. "
+        "Until that is over nothing more is told; an alarm takes the release back."
+    )
+
+
+def explained(failure: str, template: str) -> str:
+    """What CloudFormation says of a release that ended, with the alarms and logs of the functions that ended it."""
+    resources = json.loads(template)["Resources"]
+    lines = [failure]
+    for alias in dict.fromkeys(re.findall(rf"^(\w+)Alias{ALIAS} \({_ALIAS}\)", failure, re.MULTILINE)):
+        alarms = [f"{alias}CanaryAlarm", *([_API_ALARM] if alias == http_api.HANDLER else [])]
+        names = [resources[each]["Properties"]["AlarmName"] for each in alarms if each in resources]
+        if names:
+            function = resources[alias]["Properties"]["FunctionName"]
+            lines.append(f"{function} was taken back. Its alarms: {', '.join(names)}. Its log: /aws/lambda/{function}")
+    if len(lines) > 1:
+        lines.append(f"The old version takes all calls. What to do: {RUNBOOK}#release-taken-back")
+    return "\n".join(lines)

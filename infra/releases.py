@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import aliases, artifacts, catalogue, change_sets, cloudformation, parameters, templates
+from infra import aliases, artifacts, canary, catalogue, change_sets, cloudformation, parameters, templates
 from infra.account import Account
 from infra.build import PACKAGE, PROJECT, TEMPLATE
 from infra.catalogue import Definition
@@ -136,7 +136,8 @@ class Release:
             own |= self._addresses()
         if definition.is_built:
             key = artifacts.code_key(self.built / PACKAGE)
-            own |= {"CodeBucket": self.bucket, "CodeKey": key, "MigrateCodeKey": key}
+            # How a release is shifted is for that release alone: nothing of an earlier one is remembered.
+            own |= {"CodeBucket": self.bucket, "CodeKey": key, "MigrateCodeKey": key, canary.SHIFT: canary.CANARY}
         return {name: value for name, value in own.items() if name in template.parameters}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from infra import artifacts, catalogue, change_report, cloudformation, database, migration, resumption, stages
+from infra import artifacts, canary, catalogue, change_report, cloudformation, database, migration, resumption, stages
 from infra.account import Account
 from infra.approval import PROTECTED, Approval, ask
 from infra.build import PACKAGE
@@ -16,7 +16,7 @@ from infra.catalogue import Definition
 from infra.change_sets import ChangeSet
 from infra.cloudformation import Stack
 from infra.commands import plan
-from infra.errors import Refused
+from infra.errors import DeploymentFailed, Refused
 from infra.releases import Proposal, Release
 from infra.stages import MIGRATE
 from ops.terminal import console
@@ -84,7 +84,14 @@ class Deployment:
         if change_set.changes_nothing:
             return
         self._check(definition, change_set)
-        self._release.execute(definition, change_set, self._say)
+        if notice := canary.waiting(change_set.changes, proposal.parameters):
+            self._say(notice)
+        try:
+            self._release.execute(definition, change_set, self._say)
+        except DeploymentFailed as failure:
+            if not definition.is_built:
+                raise
+            raise DeploymentFailed(canary.explained(str(failure), proposal.template.text)) from None
         self._say(f"{proposal.name}: done")
 
     def _protect(self, definition: Definition) -> None:
