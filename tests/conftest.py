@@ -36,10 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what functions use of what they are granted, when a test has looked."""
-    for reports in terminalreporter.stats.values():
-        for name, value in (each for report in reports for each in getattr(report, "user_properties", ())):
-            if name == "grants":
-                terminalreporter.write_line(value)
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    noted = (each for report in reports for each in getattr(report, "user_properties", ()))
+    for sentence in {value for name, value in noted if name == "grants"}:
+        terminalreporter.write_line(sentence)
 
 
 @pytest.fixture(scope="session")

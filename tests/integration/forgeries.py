@@ -50,7 +50,7 @@ class Forger:
         self._stack = stack
         self.token = person.token
         self.header, self.claims = header_of(person.token), claims_of(person.token)
-        keys = stack._home.folder / "emulator" / "state" / "cognito-pool-keys"
+        keys = stack.home.folder / "emulator" / "state" / "cognito-pool-keys"
         key = serialization.load_pem_private_key((keys / f"{stack.pool_id}-access.pem").read_bytes(), password=None)
         assert isinstance(key, rsa.RSAPrivateKey)
         self._pool_key = key

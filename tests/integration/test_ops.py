@@ -58,13 +58,13 @@ def python(module: str, *arguments: str, **variables: str) -> Completed:
 @pytest.fixture(scope="session")
 def ops(stack: Stack) -> Command:
     """`python -m ops` for the running system."""
-    return lambda *arguments: python("ops", "--home", str(stack._home.folder), *arguments)
+    return lambda *arguments: python("ops", "--home", str(stack.home.folder), *arguments)
 
 
 @pytest.fixture(scope="session")
 def local(stack: Stack) -> Command:
     """`python -m local` for the running system."""
-    return lambda *arguments: python("local", "--home", str(stack._home.folder), *arguments)
+    return lambda *arguments: python("local", "--home", str(stack.home.folder), *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_an_orders_email_is_listed_and_shown(
 
 
 def test_emails_are_followed_as_they_are_sent(stack: Stack, answer: httpx.Response, buyer: Actor) -> None:
-    command = [sys.executable, "-m", "local", "--home", stack._home.folder, "mail", "--follow", "--to", buyer.email]
+    command = [sys.executable, "-m", "local", "--home", stack.home.folder, "mail", "--follow", "--to", buyer.email]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as following:
         try:
             lines = orders_of(following.stdout or [])

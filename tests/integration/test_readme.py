@@ -71,8 +71,8 @@ def as_for_the_test(command: str, stack: Stack) -> str:
         "http://localhost:8000": stack.url,
         "http://127.0.0.1:4566": stack.emulator,
         ".venv/bin/python": python,
-        f"{python} -m local": f"{python} -m local --home '{stack._home.folder}'",
-        f"{python} -m ops": f"{python} -m ops --home '{stack._home.folder}'",
+        f"{python} -m local": f"{python} -m local --home '{stack.home.folder}'",
+        f"{python} -m ops": f"{python} -m ops --home '{stack.home.folder}'",
         "--wait 10": "--wait 90",
         "sleep 5)": "sleep 15)",
     }
