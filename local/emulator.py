@@ -84,6 +84,7 @@ def _environment(home: Home, settings: Settings) -> dict[str, str]:
         "LAMBDA_EXECUTOR": "local",
         "MINISTACK_BEDROCK_PROXY_URL": model.url(settings),
         "BEDROCK_PROXY_MODEL": settings.model_name,
+        "SFN_WAIT_SCALE": "0.1",  # nobody sits through the pauses between a workflow's attempts
         "RECORD_CALLS": str(home.calls) if settings.records_calls else "",
         # These two would listen on every address of the machine.
         "IOT_MTLS_ENABLED": "0",
