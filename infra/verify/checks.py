@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.verify import policies, security, templates, workflows
+from infra.verify import policies, security, templates, terraform, terraform_security, workflows
 from infra.verify.contracts import contract, deployment
 from infra.verify.outcome import Check
 
@@ -14,6 +14,13 @@ _CONTRACTS = (
 CHECKS = (
     Check("cfn-lint", "no errors or warnings, before and after the SAM transform", templates.cfn_lint),
     Check("checkov", "every stack of prod is as secure as the rules want, but for a short list", security.checkov),
+    Check(
+        "terraform-provider",
+        "every block of the Terraform modules is one that the provider takes",
+        terraform.provider,
+    ),
+    Check("terraform-plan", "Terraform can format the modules, and compute what they say", terraform.plan),
+    Check("terraform-checkov", "the modules are as secure as the stacks", terraform_security.checkov),
     Check("parliament", "policies of functions name what IAM knows", policies.parliament),
     Check(
         "wildcards",

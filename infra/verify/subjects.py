@@ -8,6 +8,8 @@ from pathlib import Path
 
 from infra.build import PROJECT, TEMPLATE, build
 from infra.chalice_app import Template
+from infra.stages import LAPTOP, STAGE_NAMES, named
+from infra.terraform import export
 from infra.verify.deployed import deployed
 from infra.verify.lint import sam_translated
 
@@ -42,6 +44,15 @@ class Subjects:
         if not path.exists():
             path.write_text(json.dumps(sam_translated(json.loads(self.built(stage).read_text()))))
         return path
+
+    def modules(self) -> dict[str, Path]:
+        """The folder of each root module of Terraform: one for a stage on AWS, and the account's own."""
+        folders = {stage: self.built(stage).parent for stage in STAGE_NAMES if stage != LAPTOP}
+        for stage, folder in folders.items():
+            if not (folder / export.SHARED).exists():
+                self.say(f"translating {stage} to Terraform")
+                export.write(named(stage), folder)
+        return {**folders, export.SHARED: next(iter(folders.values())) / export.SHARED}
 
     def in_prod(self) -> dict[str, Template]:
         """Every template as CloudFormation has it for prod: loops written out, conditions decided, SAM translated."""
