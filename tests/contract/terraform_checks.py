@@ -45,7 +45,7 @@ _REFERRED = {
 # Differences that are meant: of these types, what matches the pattern. Each has its reason.
 EXPLAINED = {
     # The provider takes one tag to filter by: two would be alternatives.
-    "AWS::Budgets::Budget": r"EQUALS|SNS|UnblendedCost|marketplace|\w+|TagKeyValue|user:stage\$\w+",
+    "AWS::Budgets::Budget": r"EQUALS|SNS|UnblendedCost|marketplace|project|stage|dev|prod|TagKeyValue|user:stage\$\w+",
     # A record for each name, and a wait until the certificate is there.
     "AWS::CertificateManager::Certificate": r"shop\.example\.com|60|true",
     # Terraform has a resource for what CloudFormation calls a function for, which asks for a region and a time.
@@ -62,7 +62,8 @@ EXPLAINED = {
     "AWS::Cognito::UserPool": r"SOFTWARE_TOKEN_MFA|0|2048|true",
     # Keys have arguments of their own; a stream is on when it has a view there.
     "AWS::DynamoDB::Table": r"HASH|RANGE|true",
-    "AWS::EC2::FlowLog": r"VPC",
+    # The group is told by its ARN there.
+    "AWS::EC2::FlowLog": r"VPC|<(arn of )?network_flow_logs>",
     # Of the zones that are there.
     "AWS::EC2::Subnet": r"<available>",
     # The same container with other spellings of its keys.
@@ -70,13 +71,12 @@ EXPLAINED = {
     # `publish`, and the format of logs that is the default there.
     "AWS::Lambda::Function": r"Text|true",
     # The function of an alias, and the alias: one reference there.
-    "AWS::Lambda::Permission": r"<app_\w+_aliaslive>",
-    "AWS::Lambda::EventInvokeConfig": r"<app_\w+_aliaslive>|live",
-    "AWS::Logs::DeliveryDestination": r"<edge_access_logs>",
+    "AWS::Lambda::Permission": r"<(arn of )?app_\w+_aliaslive>",
+    "AWS::Lambda::EventInvokeConfig": r"<(arn of )?app_\w+_aliaslive>|live",
+    "AWS::Logs::DeliveryDestination": r"<(arn of )?edge_access_logs>",
     "AWS::Logs::ResourcePolicy": r"\{\"Statement\".*",
     # A last snapshot is taken, and called.
     "AWS::RDS::DBCluster": r"true|false|marketplace-\w+-final",
-    "AWS::RDS::DBClusterParameterGroup": r"[\w.]+|[\w.]+=[\w.]+",
     "AWS::RDS::DBProxyTargetGroup": r"default",
     "AWS::Route53::RecordSet": r"false",
     # A rule of the bucket for every object has an empty prefix.

@@ -1,8 +1,9 @@
 """The stacks as a graph, once as CloudFormation deploys them and once as the root module says: the two have to be one.
 
 A node is one of CloudFormation's resources with its settings: the values in its properties, among them what it refers
-to. The module's resources are put together by their name. Names of properties and arguments are not compared, because
-they differ; `make verify-infra` asks the provider about arguments. JSON documents such as policies are compared whole.
+to, by its ARN or otherwise. The module's resources are put together by their name. Names of properties and arguments
+are not compared, because they differ; `make verify-infra` asks the provider about arguments. JSON documents such as
+policies are compared whole.
 """
 
 from __future__ import annotations
@@ -25,10 +26,21 @@ _PSEUDO = {
     "AWS::URLSuffix": "<suffix>",
 }
 _COMPUTING = {"Fn::Cidr", "Fn::GetAZs", "Fn::Select", "Fn::Split", "Fn::Base64"}
+# What `Ref` gives for these is an ARN.
+_KNOWN_BY_ARN = {
+    "AWS::CertificateManager::Certificate",
+    "AWS::ECS::TaskDefinition",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::OIDCProvider",
+    "AWS::Lambda::Alias",
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+    "AWS::StepFunctions::StateMachine",
+}
 _VERSION = "AWS::Lambda::Version"
 _META = {"count", "provider", "depends_on", "lifecycle"}
 _PAIR = 2
-_MAPS = {"tags", "variables", "dimensions", "userpooltags"}
+_MAPS = {"Parameters", *("Tags", "tags"), "UserPoolTags", *("Variables", "variables"), *("Dimensions", "dimensions")}
 _RESOLVED = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
 
 
@@ -62,7 +74,7 @@ class Node:
             ):
                 yield f"{_text(name)}={_text(inner)}"
                 return
-        is_map = within.lower() in _MAPS and not any(isinstance(each, (dict, list)) for each in value.values())
+        is_map = within in _MAPS and not any(isinstance(each, (dict, list)) for each in value.values())
         if is_map:
             yield from (f"{name}={_text(each)}" for name, each in value.items())
             return
@@ -109,12 +121,12 @@ class CloudFormation:
             for name, resource in template["Resources"].items()
         }
 
-    def _label(self, name: str, stack: str) -> str:
-        """Of a resource; what a function's version is, its function is in Terraform."""
+    def _label(self, name: str, stack: str, *, is_arn: bool) -> str:
+        """Of a resource, or of its ARN; what a function's version is, its function is in Terraform."""
         resource = self._stacks[stack]["Resources"].get(name, {})
         if resource.get("Type") == _VERSION:
             name = resource["Properties"]["FunctionName"]["Ref"]
-        return f"<{label(stack, name)}>"
+        return _symbol(label(stack, name), is_arn=is_arn)
 
     def _value(self, value: Any, stack: str) -> Any:
         match value:
@@ -131,7 +143,8 @@ class CloudFormation:
         return value
 
     def _attribute(self, body: Any, stack: str) -> str:
-        return self._label(body[0] if isinstance(body, list) else body.partition(".")[0], stack)
+        name, attribute = body if isinstance(body, list) else body.split(".", 1)
+        return self._label(name, stack, is_arn=attribute.lower().endswith("arn"))
 
     def _joined(self, body: Any, stack: str) -> str:
         return str(body[0]).join(_text(self._value(part, stack)) for part in body[1])
@@ -144,10 +157,14 @@ class CloudFormation:
         parameter = self._stacks[stack].get("Parameters", {}).get(name)
         if parameter is None:
             region = {"AWS::Region": catalogue.named(stack).region or "<region>"}
-            return {**_PSEUDO, **region}.get(name) or self._label(name, stack)
+            return {**_PSEUDO, **region}.get(name) or self._of_resource(name, stack)
         if parameter["Type"].startswith("AWS::SSM"):
             return self._parameter(parameter["Path"])
         return self._values.get(name, parameter.get("Default", COMPUTED))
+
+    def _of_resource(self, name: str, stack: str) -> str:
+        kind = self._stacks[stack]["Resources"].get(name, {}).get("Type")
+        return self._label(name, stack, is_arn=kind in _KNOWN_BY_ARN)
 
     def _parameter(self, path: str) -> Any:
         stack, value = self._stored[path]
@@ -161,7 +178,9 @@ class CloudFormation:
             name = found[1]
             if name.startswith("!"):
                 return f"${{{name[1:]}}}"
-            value = variables[name] if name in variables else {"Ref": name.partition(".")[0]}
+            resource, _, attribute = name.partition(".")
+            inner = {"Fn::GetAtt": [resource, attribute]} if attribute else {"Ref": resource}
+            value = variables.get(name, inner)
             return _text(self._value(value, stack))
 
         return self._read(re.sub(r"\$\{([^}]+)\}", put, text))
@@ -204,7 +223,7 @@ class Terraform:
         """References by the name of what they refer to; one to the node itself says only what belongs together."""
         match value:
             case Reference():
-                return None if self._label(value.name) == own else f"<{self._label(value.name)}>"
+                return None if self._label(value.name) == own else self._symbol(value.name, value.attribute)
             case Document(content):
                 return json.dumps(self._symbolic(content, ""))
             case dict():
@@ -212,8 +231,11 @@ class Terraform:
             case list():
                 return [self._symbolic(each, own) for each in value]
             case str():
-                return re.sub(r"<(?:data\.)?aws_\w+\.(\w+)\.\w*>", lambda found: f"<{self._label(found[1])}>", value)
+                return re.sub(r"<(?:data\.)?aws_\w+\.(\w+)\.(\w*)>", lambda each: self._symbol(*each.groups()), value)
         return value
+
+    def _symbol(self, name: str, attribute: str) -> str:
+        return _symbol(self._label(name), is_arn=attribute.endswith("arn"))
 
     def _label(self, name: str) -> str:
         words = name.split("_")
@@ -258,6 +280,10 @@ def sections(module: Module, section: str) -> Iterator[tuple[str, Any]]:
 def label(stack: str, name: str) -> str:
     """What a resource is called in Terraform."""
     return f"{stack}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_', name).lower()}"
+
+
+def _symbol(name: str, *, is_arn: bool) -> str:
+    return f"<arn of {name}>" if is_arn else f"<{name}>"
 
 
 def _less(first: Counter[str], second: Counter[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_][\w-]*)|(==|!=|&&|\|\||>=|=>|[?:!()\[\]{},.=+\-]))")
@@ -172,8 +172,7 @@ class _Parser:
                 self._expect("]")
                 value = value[index] if isinstance(value, (list, dict)) else _part(value)
             elif self._take("."):
-                self._token()
-                value = _part(value)
+                value = _part(value, self._token())
             else:
                 return value
 
@@ -308,9 +307,11 @@ class _Parser:
             self._at += 1
 
 
-def _part(value: Any) -> Any:
-    """What is inside of a resource's attribute is still the resource's."""
-    return value if isinstance(value, Reference) else COMPUTED
+def _part(value: Any, name: str = "") -> Any:
+    """What is inside of a resource's attribute is the resource's, too."""
+    if not isinstance(value, Reference):
+        return COMPUTED
+    return replace(value, attribute=name) if name else value
 
 
 def _unescaped(text: str) -> str:
