@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from infra.terraform.types import translations
 from infra.verify.outcome import Outcome, State, judged
 from infra.verify.provider_schema import provider_schema
 from infra.verify.subjects import Subjects
 from infra.verify.terraform_module import findings, read
+from infra.verify.terraform_tables import misnamed
 from infra.verify.terraform_twin import write_twin
 from infra.verify.tools import run
 
@@ -33,14 +35,17 @@ _LONGEST = 800
 
 
 def provider(subjects: Subjects) -> Outcome:
-    """Every block has the arguments that the provider wants, and reads attributes that are there."""
+    """Every block has the arguments that the provider wants, and reads attributes that are there; so do the tables."""
     schema = provider_schema(subjects.say)
-    found, blocks = [], 0
+    tables = translations()
+    found, blocks = [each for kind, table in tables.items() for each in misnamed(kind, table, schema)], 0
     for name, folder in subjects.modules().items():
         module = read(folder)
         blocks += len(module.blocks)
         found += [f"{name}/{finding}" for finding in findings(module, schema)]
-    return judged(found, f"{len(subjects.modules())} modules, {blocks} blocks, {len(found)} findings")
+    return judged(
+        found, f"{len(subjects.modules())} modules, {blocks} blocks, {len(tables)} tables, {len(found)} findings"
+    )
 
 
 def plan(subjects: Subjects) -> Outcome:

@@ -45,6 +45,11 @@ _MODULES: tuple[Mapping[str, Translation], ...] = (
 )
 
 
+def translations() -> dict[str, Translation]:
+    """All of them, by CloudFormation type."""
+    return {kind: table for types in _MODULES for kind, table in types.items()}
+
+
 def translation(kind: str, place: str) -> Translation:
     """What the CloudFormation type `kind` is in Terraform. Raises `BuildError` with the `place` for others."""
     for types in _MODULES:

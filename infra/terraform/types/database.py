@@ -19,7 +19,7 @@ from infra.terraform.translation import (
     tags,
 )
 
-_LIMITS = {"Minimum": "minimum", "Maximum": "maximum", "Unit": "unit"}
+_LIMITS = {"Minimum": "minimum", "Maximum": "maximum"}
 
 
 def _settings(properties: Properties) -> Properties:
@@ -184,7 +184,10 @@ TYPES: Mapping[str, Translation] = {
             "SecurityGroupIds": "security_group_ids",
             "CacheUsageLimits": block(
                 "cache_usage_limits",
-                {"DataStorage": block("data_storage", _LIMITS), "ECPUPerSecond": block("ecpu_per_second", _LIMITS)},
+                {
+                    "DataStorage": block("data_storage", {**_LIMITS, "Unit": "unit"}),
+                    "ECPUPerSecond": block("ecpu_per_second", _LIMITS),
+                },
             ),
             "Tags": tags(),
         },

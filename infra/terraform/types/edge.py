@@ -31,7 +31,6 @@ def _items(name: str) -> Argument:
 
 
 _BEHAVIOR: Table = {
-    "PathPattern": "path_pattern",
     "TargetOriginId": "target_origin_id",
     "ViewerProtocolPolicy": "viewer_protocol_policy",
     "AllowedMethods": "allowed_methods",
@@ -79,7 +78,9 @@ _DISTRIBUTION: Table = {
     "PriceClass": "price_class",
     "WebACLId": "web_acl_id",
     "Origins": block("origin", _ORIGIN),
-    "CacheBehaviors": block("ordered_cache_behavior", _BEHAVIOR, cached_methods=_READ),
+    "CacheBehaviors": block(
+        "ordered_cache_behavior", {**_BEHAVIOR, "PathPattern": "path_pattern"}, cached_methods=_READ
+    ),
     "DefaultCacheBehavior": block("default_cache_behavior", _BEHAVIOR, cached_methods=_READ),
     "CustomErrorResponses": block(
         "custom_error_response", {"ErrorCode": "error_code", "ErrorCachingMinTTL": "error_caching_min_ttl"}
@@ -120,11 +121,8 @@ _RESPONSE = block(
     "custom_response",
     {"ResponseCode": "response_code", "ResponseHeaders": block("response_header", {"Name": "name", "Value": "value"})},
 )
-_ACTION: Table = {
-    "Allow": block("allow", {}),
-    "Count": block("count", {}),
-    "Block": block("block", {"CustomResponse": _RESPONSE}),
-}
+_DEFAULT_ACTION: Table = {"Allow": block("allow", {}), "Block": block("block", {"CustomResponse": _RESPONSE})}
+_ACTION: Table = {**_DEFAULT_ACTION, "Count": block("count", {})}
 _STATEMENT: Table = {
     "GeoMatchStatement": block("geo_match_statement", {"CountryCodes": "country_codes"}),
     "ManagedRuleGroupStatement": block(
@@ -288,7 +286,7 @@ TYPES: Mapping[str, Translation] = {
             "Name": "name",
             "Description": "description",
             "Scope": "scope",
-            "DefaultAction": block("default_action", _ACTION),
+            "DefaultAction": block("default_action", _DEFAULT_ACTION),
             "VisibilityConfig": _VISIBILITY,
             "Rules": block("rule", _RULE),
             "Tags": tags(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from infra.errors import BuildError
 from infra.terraform.expressions import Expression, Text, Value, hcl
@@ -19,6 +20,7 @@ from infra.terraform.translation import (
 
 # What `HostedRotationLambda` makes for CloudFormation: AWS's own functions, from its repository of applications.
 _ROTATIONS = {"PostgreSQLSingleUser": "SecretsManagerRDSPostgreSQLRotationSingleUser"}
+_APPLICATION = "aws_serverlessapplicationrepository_cloudformation_stack"
 _REPOSITORY = "arn:aws:serverlessrepo:us-east-1:297356227824:applications"
 _PASSWORD = {
     "PasswordLength": "password_length",
@@ -60,7 +62,7 @@ def _rotation(resource: Resource, blocks: list[Block]) -> list[Block]:
     endpoint = Text(("https://secretsmanager.", Expression("local.region"), ".", Expression("local.url_suffix")))
     parameters: dict[str, Value] = {name: wanted[key] for key, name in names.items() if key in wanted}
     function = Block(
-        blocks[0].kind,
+        _APPLICATION,
         {
             "application_id": f"{_REPOSITORY}/{_ROTATIONS[wanted['RotationType']]}",
             "name": wanted["RotationLambdaName"],
@@ -68,11 +70,8 @@ def _rotation(resource: Resource, blocks: list[Block]) -> list[Block]:
             "parameters": {**parameters, "endpoint": endpoint},
         },
     )
-    rotation = Block(
-        "aws_secretsmanager_secret_rotation",
-        {**blocks[0].arguments, "rotation_lambda_arn": Own("self.outputs.RotationLambdaARN")},
-    )
-    return [function, rotation]
+    arn = {"rotation_lambda_arn": Own(f"{_APPLICATION}.self.outputs.RotationLambdaARN")}
+    return [replace(blocks[0], arguments={**blocks[0].arguments, **arn}), function]
 
 
 TYPES: Mapping[str, Translation] = {
@@ -105,7 +104,7 @@ TYPES: Mapping[str, Translation] = {
         rewrite=_generated,
     ),
     "AWS::SecretsManager::RotationSchedule": Translation(
-        "aws_serverlessapplicationrepository_cloudformation_stack",
+        "aws_secretsmanager_secret_rotation",
         arguments={
             "SecretId": "secret_id",
             "RotateImmediatelyOnUpdate": "rotate_immediately",
