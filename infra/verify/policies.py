@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.chalice_app import Template
+from infra.stages import ALIAS
 from infra.verify.outcome import Outcome, State, judged
 from infra.verify.subjects import Subjects
 from infra.verify.tools import CHECKOV, installed, run
@@ -110,11 +111,16 @@ def judge(found: dict[str, list[tuple[str, str]]], known: Sequence[Known]) -> Ou
 def _filled(value: Any) -> Any:
     match value:
         case {"Ref": str(name)}:
-            return _STANDS_FOR.get(name, "value")
+            return _stands_for(name)
         case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{([^}]+)\}", lambda found: _STANDS_FOR.get(found[1], "value"), text)
+            return re.sub(r"\$\{([^}]+)\}", lambda found: _stands_for(found[1]), text)
         case dict():
             return {name: _filled(each) for name, each in value.items()}
         case list():
             return [_filled(each) for each in value]
     return value
+
+
+def _stands_for(name: str) -> str:
+    is_alias = name.endswith(f"Alias{ALIAS}")
+    return _ACCOUNT.format("lambda", f"function:x:{ALIAS}") if is_alias else _STANDS_FOR.get(name, "value")
