@@ -254,7 +254,7 @@ class Forger:
     def _jwk(self) -> dict[str, str]:
         """The pool's public key as it publishes it."""
         url = f"{self._stack.emulator}/{self._stack.pool_id}/.well-known/jwks.json"
-        keys = httpx.get(url).json()["keys"]
+        keys = httpx.get(url, timeout=60).json()["keys"]
         return next(key for key in keys if key["kid"] == self.header["kid"])
 
 

@@ -242,7 +242,7 @@ def _published(world: World) -> tuple[Actor, str]:
 def _original_is_handed_out(_: World, of_seller: tuple[Actor, str]) -> bool:
     seller, upload_id = of_seller
     link = seller.http.get(f"/uploads/{upload_id}/original").raise_for_status().json()["url"]
-    answer = httpx.get(link)
+    answer = httpx.get(link, timeout=60)
     assert answer.status_code in {200, 403}, answer.text
     return answer.status_code == 200
 

@@ -61,7 +61,7 @@ def test_an_empty_account_gets_everything_and_a_look_at_it_leaves_nothing(accoun
 
 def test_the_api_answers(deployed: Account) -> None:
     address = f"{aws.endpoint(deployed.settings)}/_aws/execute-api/marketplace-dev-api/api"
-    with httpx.Client(base_url=address, timeout=30) as api:
+    with httpx.Client(base_url=address, timeout=60) as api:
         assert api.get("/health").json()["version"]
         assert api.get("/products").json()["items"] == []
         me = api.get("/me", headers={"Authorization": f"Bearer {deployed.token()}"})

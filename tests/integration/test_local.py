@@ -45,7 +45,7 @@ def test_second_up_in_the_same_home_is_refused_and_names_the_first(stack: Stack,
     assert second.returncode == 1
     assert f"already runs in {stack_process.home} (process {stack_process.pid})" in second.stderr
     assert "Traceback" not in second.stderr
-    assert httpx.get(f"{stack.api}/health").status_code == 200
+    assert httpx.get(f"{stack.api}/health", timeout=60).status_code == 200
 
 
 def test_busy_port_is_named_with_its_owner_and_nothing_is_left(stack: Stack, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_busy_port_is_named_with_its_owner_and_nothing_is_left(stack: Stack, tmp
 
 
 def test_every_listener_is_on_the_loopback_address(stack: Stack, stack_process: Running) -> None:
-    httpx.get(f"{stack.api}/products").raise_for_status()
+    httpx.get(f"{stack.api}/products", timeout=60).raise_for_status()
 
     restarted = [psutil.Process(pid) for pid in Processes(Home(stack_process.home)).running().values()]
     found = listeners([*stack_process.family, *restarted])
@@ -128,20 +128,20 @@ def test_seeding_again_adds_nothing(stack: Stack, stack_process: Running) -> Non
 
 @pytest.mark.parametrize(("path", "loaded"), [("/", ["/icon.svg", "/welcome.js"]), ("/docs", ["/icon.svg"])])
 def test_pages_load_nothing_from_outside(stack: Stack, path: str, loaded: list[str]) -> None:
-    page = httpx.get(stack.url.replace("127.0.0.1", "localhost") + path)
+    page = httpx.get(stack.url.replace("127.0.0.1", "localhost") + path, timeout=60)
 
     assert page.status_code == 200
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     found = References.of(page.text)
     assert found.resources == loaded
-    assert [httpx.get(stack.url + resource).status_code for resource in loaded] == [200] * len(loaded)
+    assert [httpx.get(stack.url + resource, timeout=60).status_code for resource in loaded] == [200] * len(loaded)
     assert all(link.startswith(("/", "#")) for link in found.links)
 
 
 def test_docs_describe_every_operation_of_the_openapi_document(stack: Stack) -> None:
     document = stack.http.get("/openapi.json").json()
-    page = httpx.get(f"{stack.url}/docs").text
+    page = httpx.get(f"{stack.url}/docs", timeout=60).text
 
     for path, operations in document["paths"].items():
         for method in operations:
@@ -149,7 +149,7 @@ def test_docs_describe_every_operation_of_the_openapi_document(stack: Stack) -> 
 
 
 def test_websocket_path_asks_for_the_websocket_protocol(stack: Stack) -> None:
-    answer = httpx.get(f"{stack.url}/ws")
+    answer = httpx.get(f"{stack.url}/ws", timeout=60)
 
     assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -160,10 +160,10 @@ def test_media_gives_out_published_objects_alone(stack: Stack) -> None:
     s3.put_object(Bucket=bucket, Key="media/a b/ü.txt", Body=b"published", ContentType="text/plain")
     s3.put_object(Bucket=bucket, Key="incoming/x.txt", Body=b"secret")
 
-    published = httpx.get(f"{stack.url}/media/a%20b/%C3%BC.txt")
-    part = httpx.get(f"{stack.url}/media/a%20b/%C3%BC.txt", headers={"Range": "bytes=0-2"})
-    missing = httpx.get(f"{stack.url}/media/missing.txt")
-    outside = httpx.get(f"{stack.url}/media/..%2Fincoming%2Fx.txt")
+    published = httpx.get(f"{stack.url}/media/a%20b/%C3%BC.txt", timeout=60)
+    part = httpx.get(f"{stack.url}/media/a%20b/%C3%BC.txt", headers={"Range": "bytes=0-2"}, timeout=60)
+    missing = httpx.get(f"{stack.url}/media/missing.txt", timeout=60)
+    outside = httpx.get(f"{stack.url}/media/..%2Fincoming%2Fx.txt", timeout=60)
 
     assert (published.status_code, published.text) == (200, "published")
     assert published.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -175,13 +175,13 @@ def test_media_gives_out_published_objects_alone(stack: Stack) -> None:
 def test_front_door_says_when_the_embedded_aws_is_away(stack: Stack) -> None:
     stack.stop_emulator()
     try:
-        answer = httpx.get(f"{stack.api}/health")
+        answer = httpx.get(f"{stack.api}/health", timeout=60)
     finally:
         stack.start_emulator()
 
     assert answer.status_code == 502
     assert answer.headers["content-type"] == "application/problem+json"
-    assert httpx.get(f"{stack.api}/health").status_code == 200
+    assert httpx.get(f"{stack.api}/health", timeout=60).status_code == 200
 
 
 class References(HTMLParser):

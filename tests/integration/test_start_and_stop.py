@@ -98,7 +98,7 @@ def test_interrupt_leaves_no_process_and_no_busy_port(tmp_path: Path) -> None:
     with running(home.folder) as system:
         system.wait_until_ready()
         everything, ports = system.family, home.settings().ports
-        httpx.get(f"http://127.0.0.1:{ports.front_door}/api/products").raise_for_status()
+        httpx.get(f"http://127.0.0.1:{ports.front_door}/api/products", timeout=60).raise_for_status()
 
         assert system.stop(signal.SIGINT) == 0
 
@@ -134,7 +134,7 @@ class Workshop:
 
     def health(self) -> str:
         port = Home(self.system.home).settings().ports.front_door
-        return str(httpx.get(f"http://127.0.0.1:{port}/api/health").json()["status"])
+        return str(httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=60).json()["status"])
 
 
 @pytest.fixture

@@ -66,13 +66,13 @@ def test_a_published_picture_is_kept_for_ever_and_never_taken_for_something_else
     send(form)
     url = stack.url + ended(seller, form)["url"]
 
-    answer = httpx.get(url)
+    answer = httpx.get(url, timeout=60)
 
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["Content-Type"] == "image/webp"
-    assert httpx.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assert httpx.get(url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=60).status_code == 304
 
 
 @pytest.mark.parametrize("path", ["incoming/{}", "originals/{}", "media/../originals/{}", "media/%2e%2e/originals/{}"])
@@ -80,8 +80,8 @@ def test_the_front_door_leads_to_published_pictures_alone(stack: Stack, seller: 
     send(form)
     ended(seller, form)
 
-    assert httpx.get(f"{stack.url}/media/{path.format(form['id'])}").status_code == 404
-    assert httpx.get(f"{form['url']}/{path.format(form['id'])}").status_code in {403, 404}
+    assert httpx.get(f"{stack.url}/media/{path.format(form['id'])}", timeout=60).status_code == 404
+    assert httpx.get(f"{form['url']}/{path.format(form['id'])}", timeout=60).status_code in {403, 404}
 
 
 def test_the_file_itself_is_for_its_uploader_and_is_saved_not_shown(
@@ -94,14 +94,14 @@ def test_the_file_itself_is_for_its_uploader_and_is_saved_not_shown(
 
     link = seller.http.get(path).json()
 
-    answer = httpx.get(link["url"])
+    answer = httpx.get(link["url"], timeout=60)
     assert link["expires_in"] == 300
     assert "X-Amz-Expires=300" in link["url"]
     assert answer.content == JPEG
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{form["id"]}.jpg"'
     assert {kind_of(other.http.get(path), 404) for other in (moderator, admin)} == {"upload-not-found"}
-    assert httpx.get(link["url"].replace(form["id"], str(uuid4()))).status_code == 403
-    assert httpx.get(link["url"].partition("?")[0]).status_code == 403
+    assert httpx.get(link["url"].replace(form["id"], str(uuid4())), timeout=60).status_code == 403
+    assert httpx.get(link["url"].partition("?")[0], timeout=60).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/uploads/{}", "/uploads/{}/original"])

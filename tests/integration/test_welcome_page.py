@@ -235,7 +235,7 @@ def test_page_of_another_origin_cannot_sign_in(browser: Browser, stack: Stack) -
     ],
 )
 def test_others_cannot_sign_in_as_the_page_does(stack: Stack, headers: dict[str, str]) -> None:
-    answer = httpx.post(f"{stack.url}/demo/sign-in", json={"email": "admin@example.com"}, headers=headers)
+    answer = httpx.post(f"{stack.url}/demo/sign-in", json={"email": "admin@example.com"}, headers=headers, timeout=60)
 
     assert answer.status_code == 403
     assert answer.json()["detail"] == "Only the welcome page on this machine signs people in."

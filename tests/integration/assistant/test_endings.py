@@ -109,7 +109,7 @@ def test_a_silent_model_is_waited_for_and_no_longer(
 
 @pytest.mark.parametrize("gone_at", range(1, len(CHUNKS) + 1))
 def test_nobody_is_there_any_more(person: Conversing, bedrock: Bedrock, listeners: Listeners, gone_at: int) -> None:
-    bedrock.will(Script(chunks=CHUNKS, pause=0.03))
+    bedrock.will(Script(chunks=CHUNKS, pause=0.1))
     listeners.refuses = lambda frame: 410 if frame["sequence"] >= gone_at else None
 
     answer(person.ask())
