@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from infra.errors import BuildError
-from infra.terraform.expressions import ABSENT, Choice, Document, Expression, Value, hcl, is_literal, joined
+from infra.terraform.expressions import ABSENT, Choice, Document, Expression, Text, Value, hcl, is_literal, joined
 
 # `${!Literal}`, `${Name}` and `${Name.Attribute}`, and `{{resolve:service:what}}` in which names may stand.
 _PLACE = re.compile(r"\$\{!([^}]*)\}|\$\{([^}]+)\}|\{\{resolve:(\w+):((?:\$\{[^}]+\}|[^}])+)\}\}")
@@ -137,10 +137,15 @@ def _split(body: Any, scope: Scope) -> Value:
     delimiter, text = body[0], evaluate(body[1], scope)
     if isinstance(text, str):
         return text.split(delimiter)
-    # The ids of a list come joined from one stack to another; they were a list before that.
-    if isinstance(text, Expression) and (inner := re.fullmatch(r'join\(",", (\[[^\[\]]*\])\)', text.text)):
-        return Expression(inner.group(1)) if delimiter == "," else Expression(f"split({hcl(delimiter)}, {hcl(text)})")
+    if isinstance(text, Text) and _only_between(delimiter, text.parts):
+        # A list that was joined to be stored, from one stack to another: what stands between is a value each.
+        return [part for part in text.parts if part != delimiter]
     return Expression(f"split({hcl(delimiter)}, {hcl(text)})")
+
+
+def _only_between(delimiter: str, parts: tuple[Value, ...]) -> bool:
+    between = [part for part in parts if isinstance(part, str)]
+    return set(between) == {delimiter} and len(parts) == 2 * len(between) + 1
 
 
 def _select(body: Any, scope: Scope) -> Value:

@@ -25,7 +25,7 @@ _PSEUDO = {
     "AWS::Partition": "<partition>",
     "AWS::URLSuffix": "<suffix>",
 }
-_COMPUTING = {"Fn::Cidr", "Fn::GetAZs", "Fn::Select", "Fn::Split", "Fn::Base64"}
+_COMPUTING = {"Fn::Cidr", "Fn::GetAZs", "Fn::Select", "Fn::Base64"}
 # What `Ref` gives for these is an ARN.
 _KNOWN_BY_ARN = {
     "AWS::CertificateManager::Certificate",
@@ -93,6 +93,7 @@ class CloudFormation:
             "Ref": self._referred,
             "Fn::GetAtt": self._attribute,
             "Fn::Join": self._joined,
+            "Fn::Split": self._split,
             "Fn::Sub": self._sub,
         }
         self._stored: dict[str, tuple[str, Any]] = {}
@@ -148,6 +149,9 @@ class CloudFormation:
 
     def _joined(self, body: Any, stack: str) -> str:
         return str(body[0]).join(_text(self._value(part, stack)) for part in body[1])
+
+    def _split(self, body: Any, stack: str) -> list[str]:
+        return _text(self._value(body[1], stack)).split(body[0])
 
     def _sub(self, body: Any, stack: str) -> str:
         text, variables = (body, {}) if isinstance(body, str) else body
