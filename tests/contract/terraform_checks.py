@@ -46,6 +46,8 @@ _REFERRED = {
 EXPLAINED = {
     # The provider takes one tag to filter by: two would be alternatives.
     "AWS::Budgets::Budget": r"EQUALS|SNS|UnblendedCost|marketplace|project|stage|dev|prod|TagKeyValue|user:stage\$\w+",
+    # The specification has a null for whatever it could have beside.
+    "AWS::CE::AnomalyMonitor": r"\{.*\"Tags\": ?\{\"Key\": ?\"stage\".*",
     # A record for each name, and a wait until the certificate is there.
     "AWS::CertificateManager::Certificate": r"shop\.example\.com|60|true",
     # Terraform has a resource for what CloudFormation calls a function for, which asks for a region and a time.

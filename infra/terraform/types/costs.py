@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from infra.errors import BuildError
-from infra.terraform.expressions import Expression, Text, Value, joined
+from infra.terraform.expressions import Document, Expression, Text, Value, joined
 from infra.terraform.translation import (
     Argument,
     Block,
@@ -36,6 +36,13 @@ def _of_tags(expression: Mapping[str, Any]) -> Value:
     wanted = {each["Tags"]["Key"]: each["Tags"]["Values"] for each in expression["And"]}
     values = [joined(["user:stage$", value]) for value in wanted["stage"]]
     return Blocks(({"name": "TagKeyValue", "values": values},))
+
+
+def _whole(specification: Value) -> Value:
+    """With all that a specification may have, as AWS answers: the provider takes anything else for a change."""
+    return Document(
+        dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or"), None) | json.loads(specification)
+    )
 
 
 def _threshold(resource: Resource, blocks: list[Block]) -> list[Block]:
@@ -91,7 +98,7 @@ TYPES: Mapping[str, Translation] = {
         arguments={
             "MonitorName": "name",
             "MonitorType": "monitor_type",
-            "MonitorSpecification": "monitor_specification",
+            "MonitorSpecification": Argument("monitor_specification", _whole),
             "ResourceTags": tags(),
         },
     ),
