@@ -75,7 +75,6 @@ EXPLAINED = {
     # The function of an alias, and the alias: one reference there.
     "AWS::Lambda::Permission": r"<(arn of )?app_\w+_aliaslive>",
     "AWS::Lambda::EventInvokeConfig": r"<(arn of )?app_\w+_aliaslive>|live",
-    "AWS::Logs::DeliveryDestination": r"<(arn of )?edge_access_logs>",
     "AWS::Logs::ResourcePolicy": r"\{\"Statement\".*",
     # A last snapshot is taken, and called.
     "AWS::RDS::DBCluster": r"true|false|marketplace-\w+-final",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from infra.terraform.translation import Translation, block, tags
+from infra.terraform.translation import Argument, Translation, block, tags
+from infra.terraform.types.observability import without_streams
 
 TYPES: Mapping[str, Translation] = {
     "AWS::ApiGatewayV2::Api": Translation(
@@ -73,7 +74,8 @@ TYPES: Mapping[str, Translation] = {
             "StageName": "name",
             "AutoDeploy": "auto_deploy",
             "AccessLogSettings": block(
-                "access_log_settings", {"DestinationArn": "destination_arn", "Format": "format"}
+                "access_log_settings",
+                {"DestinationArn": Argument("destination_arn", without_streams), "Format": "format"},
             ),
             "DefaultRouteSettings": block(
                 "default_route_settings",

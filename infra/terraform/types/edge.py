@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from infra.terraform.conditional import elements, under
-from infra.terraform.expressions import Expression, Value, hcl
+from infra.terraform.expressions import Value
 from infra.terraform.translation import (
     Argument,
     Block,
@@ -21,6 +21,7 @@ from infra.terraform.translation import (
     inline,
     tags,
 )
+from infra.terraform.types.observability import without_streams
 
 _READ = ["GET", "HEAD"]
 
@@ -190,9 +191,8 @@ def _validation(resource: Resource, blocks: list[Block]) -> list[Block]:
     return made
 
 
-def _without_streams(arn: Value) -> Value:
-    """CloudFormation's ARN of a log group ends with its streams, which a destination does not."""
-    return Blocks(({"destination_resource_arn": Expression(f'trimsuffix({hcl(arn)}, ":*")')},))
+def _destination(arn: Value) -> Value:
+    return Blocks(({"destination_resource_arn": without_streams(arn)},))
 
 
 TYPES: Mapping[str, Translation] = {
@@ -369,7 +369,7 @@ TYPES: Mapping[str, Translation] = {
         attributes={"Arn": "arn"},
         arguments={
             "Name": "name",
-            "DestinationResourceArn": Argument("delivery_destination_configuration", _without_streams),
+            "DestinationResourceArn": Argument("delivery_destination_configuration", _destination),
             "OutputFormat": "output_format",
             "Tags": tags(),
         },

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from infra.terraform.expressions import Expression, Value, hcl
 from infra.terraform.translation import Translation, pairs, tags
+
+
+def without_streams(arn: Value) -> Value:
+    """CloudFormation's ARN of a log group ends with its streams, which that of a destination does not."""
+    found = re.fullmatch(r'"\$\{(.*)\}:\*"', hcl(arn))
+    return Expression(found[1]) if found else arn
+
 
 TYPES: Mapping[str, Translation] = {
     "AWS::Logs::LogGroup": Translation(
