@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 USING = (
-    *("test_admin.py", "test_assistant.py", "test_dead_letters.py", "test_notifications.py", "test_orders.py"),
-    *("test_ops.py", "test_permissions.py", "test_refunds.py", "test_schedules.py", "test_sockets.py"),
-    "test_uploads.py",
+    *("test_activity.py", "test_admin.py", "test_assistant.py", "test_dead_letters.py", "test_notifications.py"),
+    *("test_ops.py", "test_orders.py", "test_permissions.py", "test_refunds.py", "test_schedules.py"),
+    *("test_sockets.py", "test_uploads.py"),
 )
 """The modules of `tests/integration` that together use every grant."""
 

@@ -219,6 +219,27 @@ def test_redrive_takes_what_it_was_asked_for_and_no_more(stack: Stack, quick: No
         assert pointers(admin.http.post(path, json=wrong)) == [pointer]
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("queue", ["emails", "pushes"])
+def test_dead_letter_of_each_queue_goes_back_by_admins_and_by_operators(
+    stack: Stack, admin: Actor, api: Api, product: dict[str, Any], queue: str
+) -> None:
+    dead, person = Queue(stack, NAMES[queue]), api.person()
+    person.http.get("/me").raise_for_status()
+    by_admin, by_operator = dead.send(*[message("order.confirmed", an_order(person, product)) for _ in range(2)])
+    asked = {"action": "redrive", "queue": queue, "dry_run": False, "operator": "somebody@laptop"}
+
+    redrive = admin.http.post(
+        f"/admin/dead-letters/{queue}/redrive", json={"dry_run": False, "message_ids": [by_admin]}
+    ).json()
+    redriven, has_failed = invoke(stack, "dead_letters", asked | {"message_ids": [by_operator]})
+
+    assert not has_failed, redriven
+    assert [letter["message_id"] for letter in redrive["redriven"]] == [by_admin]
+    assert [letter["message_id"] for letter in redriven["redriven"]] == [by_operator]
+    assert not {letter.id for letter in dead.messages()} & {by_admin, by_operator}
+
+
 @pytest.mark.parametrize(
     "queue", ["nowhere", "emails-dead", "marketplace-local-emails", "failed-events", "ORDERS.FIFO"]
 )
