@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from infra import artifacts
 from infra.build import PACKAGE, PROJECT, TEMPLATE
 from infra.stages import DEFAULT_REGION, Stage
 from infra.terraform import sources
@@ -60,7 +61,7 @@ def _files(module: Module, tags: dict[str, str]) -> dict[str, Json]:
 def _package(package: Path) -> Json:
     """The package in the bucket for code, once for all functions."""
     kind, name = sources.PACKAGE.split(".")
-    key = sources.code_key(package)
+    key = artifacts.code_key(package)
     return {
         "resource": {
             kind: {name: {"bucket": "${var.code_bucket}", "key": key, "source": f"${{path.module}}/{package.name}"}}

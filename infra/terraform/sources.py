@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra import artifacts, catalogue
+from infra import catalogue
 from infra.catalogue import Definition
 from infra.errors import BuildError
 from infra.stages import Stage
@@ -43,11 +44,6 @@ def shared() -> Module:
     return Module([_stack(definition, "", unrolled(read(definition.template))) for definition in definitions])
 
 
-def code_key(package: Path) -> str:
-    """Where the package is put in the bucket for code."""
-    return artifacts.code_key(package)
-
-
 def _stack(definition: Definition, stage: str, template: Mapping[str, Any]) -> Stack:
     if unknown := template.keys() - _READ - _MADE_ELSEWHERE:
         raise BuildError(f"{definition.name}: no translation to Terraform for {', '.join(sorted(unknown))}")
@@ -55,24 +51,22 @@ def _stack(definition: Definition, stage: str, template: Mapping[str, Any]) -> S
         name=definition.name,
         title=definition.stack(stage),
         template=without_functions(template),
-        known={
-            name: value for name, value in _known(stage, template).items() if name in template.get("Parameters", {})
-        },
+        known=_known(stage, template.get("Parameters", {})),
         region=definition.region,
         condition=EDGE_IS_THERE if definition.is_optional else "",
     )
 
 
-def _known(stage: str, template: Mapping[str, Any]) -> dict[str, Value]:
-    """The parameters that a build decides. A loop over one is written out, so that one is what it is by default."""
-    key = Expression(f"{PACKAGE}.key")
-    looped = {
-        name: parameter["Default"].split(",")
-        for name, parameter in template.get("Parameters", {}).items()
-        if name == "Stages"
+def _known(stage: str, parameters: Mapping[str, Any]) -> dict[str, Value]:
+    """The parameters that a build decides. `Stages` is looped over, and so is what it is by default."""
+    package = Expression(f"{PACKAGE}.key")
+    known = {
+        "Stage": stage,
+        "HomeRegion": Expression("local.region"),
+        **dict.fromkeys(("CodeKey", "MigrateCodeKey"), package),
+        "Stages": parameters.get("Stages", {}).get("Default", "").split(","),
     }
-    home = Expression("local.region")
-    return {"Stage": stage, "HomeRegion": home, "CodeKey": key, "MigrateCodeKey": key, **looped}
+    return {name: value for name, value in known.items() if name in parameters}
 
 
 def _joined(stack: Stack, module: Module) -> Stack:
@@ -81,4 +75,4 @@ def _joined(stack: Stack, module: Module) -> Stack:
         return stack
     outputs = module.scope(catalogue.APPLICATION).outputs()
     addresses = {"HttpApiId": outputs["ApiId"], "WebsocketApiId": outputs["WebsocketApiId"]}
-    return Stack(stack.name, stack.title, stack.template, {**stack.known, **addresses}, stack.region, stack.condition)
+    return replace(stack, known={**stack.known, **addresses})

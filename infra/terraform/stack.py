@@ -21,6 +21,9 @@ _PSEUDO_PARAMETERS = {
     "AWS::Region": Expression("local.region"),
     "AWS::URLSuffix": Expression("local.url_suffix"),
 }
+_UNDERSTOOD = {"Type", "Properties", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
+_UNDERSTOOD |= {"UpdatePolicy", "Metadata"}
+_UPDATES = {"CodeDeployLambdaAliasUpdate"}
 _KEPT = ("Retain", "RetainExceptOnCreate")
 
 
@@ -124,8 +127,10 @@ class StackScope:
         return evaluate(self._resources[name].get("Properties", {}).get(property_name), self)
 
     def resource(self, name: str) -> Resource:
-        """A resource with its intrinsics evaluated."""
+        """A resource with its intrinsics evaluated. Raises `BuildError` for what stands beside its properties."""
         declared = self._resources[name]
+        if unknown := declared.keys() - _UNDERSTOOD or declared.get("UpdatePolicy", {}).keys() - _UPDATES:
+            raise BuildError(f"{self.stack.name}: {name}: no translation to Terraform for {', '.join(sorted(unknown))}")
         properties = evaluate(declared.get("Properties", {}), self)
         policy = evaluate(declared.get("UpdatePolicy", {}), self)
         return Resource(self.stack.name, name, declared["Type"], properties, policy, self.stack.title)

@@ -15,6 +15,8 @@ from infra import stages
 from infra.__main__ import main
 from infra.errors import BuildError
 from infra.terraform import export, sources
+from infra.terraform.module import Module
+from infra.terraform.stack import Stack
 from infra.terraform.translation import Resource
 from infra.terraform.types import translation
 from tests.contract.conftest import Built
@@ -27,12 +29,13 @@ from tests.contract.terraform_checks import (
     unresolved,
     untranslated,
 )
-from tests.contract.terraform_graphs import Module, blocks, sections
+from tests.contract.terraform_graphs import Module as Content
+from tests.contract.terraform_graphs import blocks, sections
 
 # staging is prod in smaller: `make verify-infra` looks at all of them.
 STAGES = ("dev", "prod")
 EVERY_MODULE = (*STAGES, export.SHARED)
-Modules = Callable[[str], Module]
+Modules = Callable[[str], Content]
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +48,13 @@ def module(built: Callable[[str], Built]) -> Modules:
         export.write(stages.named(stage), made.folder)
         return made.folder
 
-    def fresh(name: str) -> Module:
+    def fresh(name: str) -> Content:
         return read_module(folder("prod") / export.SHARED if name == export.SHARED else folder(name))
 
     return fresh
 
 
-def block(module: Module, kind: str, name: str) -> dict[str, Any]:
+def block(module: Content, kind: str, name: str) -> dict[str, Any]:
     """The body of one resource."""
     return next(body for each, label, body in blocks(module, "resource") if (each, label) == (kind, name))
 
@@ -155,6 +158,28 @@ def test_a_property_inside_of_another_is_refused() -> None:
     function = Resource("app", "Api", "AWS::Lambda::Function", {"TracingConfig": {"Mode": "Active", "Depth": 2}})
     with pytest.raises(BuildError, match=r"TracingConfig.*Depth"):
         translation(function.type, function.place).blocks(function)
+
+
+@pytest.mark.parametrize("beside", [{"CreationPolicy": {}}, {"UpdatePolicy": {"AutoScalingRollingUpdate": {}}}])
+def test_what_stands_beside_the_properties_is_refused(beside: dict[str, Any]) -> None:
+    orders = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders"}, **beside}
+    stack = Stack("services", "marketplace-prod-services", {"Resources": {"Orders": orders}})
+    with pytest.raises(BuildError, match=r"services: Orders: no translation to Terraform for (Creation|AutoScaling)"):
+        Module([stack]).files()
+
+
+def test_an_ssm_parameter_that_nobody_writes_is_refused() -> None:
+    parameters = {"Pool": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/marketplace/prod/users/pool"}}
+    orders = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Pool"}}}
+    stack = Stack("app", "marketplace-prod-app", {"Parameters": parameters, "Resources": {"Orders": orders}})
+    with pytest.raises(BuildError, match="no stack writes the SSM parameter /marketplace/prod/users/pool"):
+        Module([stack]).files()
+
+
+def test_one_name_for_two_parameters_is_two_variables() -> None:
+    first = Stack("services", "s", {"Parameters": {"Edge": {"Type": "String", "Default": "no"}}, "Resources": {}})
+    second = Stack("app", "a", {"Parameters": {"Edge": {"Type": "String", "Default": ""}}, "Resources": {}})
+    assert list(Module([first, second]).files()["variables"]["variable"]) == ["app_edge", "edge"]
 
 
 def test_a_setting_that_ssm_carries_is_a_reference(module: Modules) -> None:
