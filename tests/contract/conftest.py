@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from infra.build import MANIFEST, PACKAGE, TEMPLATE, build
+from infra.verify.lint import sam_translated
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Built]:
 def prod(built: Callable[[str], Built]) -> Built:
     """The stage that counts most."""
     return built("prod")
+
+
+@pytest.fixture(scope="session")
+def translated(built: Callable[[str], Built]) -> Callable[[str], dict[str, Any]]:
+    """A stage's template as the SAM transform leaves it, a fresh copy for a test to break; transformed once."""
+    text = cache(lambda stage: json.dumps(sam_translated(built(stage).template)))
+    return lambda stage: json.loads(text(stage))
 
 
 @pytest.fixture(scope="session")

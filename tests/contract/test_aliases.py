@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from infra import aliases, stages
 from infra.build import PROJECT
 from infra.stages import ALIAS
 from infra.verify.deployed import deployed
-from infra.verify.lint import sam_translated
 from tests.contract import alias_checks as checks
 from tests.contract.conftest import Built
 
@@ -23,13 +21,6 @@ Break = Callable[[Template], object]
 
 ALL = ("without_alias", "bypassing", "unused_aliases", "settings_of_nothing")
 SERVICES = PROJECT / "infra" / "stacks" / "services.yaml"
-
-
-@pytest.fixture(scope="module")
-def translated(built: Callable[[str], Built]) -> Translated:
-    """A fresh copy of a stage's stack as the SAM transform leaves it, which is made once."""
-    text = cache(lambda stage: json.dumps(sam_translated(built(stage).template)))
-    return lambda stage: json.loads(text(stage))
 
 
 @pytest.mark.parametrize("check", ALL)

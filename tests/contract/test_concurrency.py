@@ -13,7 +13,7 @@ from infra import stages
 from infra.build import PROJECT
 from infra.concurrency import PROVISIONED, SNAP_START, SNAPSHOTS, warm_api
 from infra.verify.deployed import decided, deployed, refusals
-from infra.verify.lint import lint, sam_translated
+from infra.verify.lint import lint
 from tests.contract import concurrency_checks as checks
 from tests.contract.conftest import Built
 
@@ -75,10 +75,10 @@ def test_what_is_wrong_is_noticed(prod: Built, check: str, name: str, limit: int
     assert getattr(checks, check)(template) == [fault]
 
 
-def test_nothing_is_kept_warm_unless_somebody_asks(prod: Built) -> None:
-    translated = sam_translated(prod.template)
-    assert "ProvisionedConcurrencyConfig" not in function(decided(translated), "APIHandlerAliaslive")
-    kept = function(decided(translated, **{PROVISIONED: "5"}), "APIHandlerAliaslive")["ProvisionedConcurrencyConfig"]
+def test_nothing_is_kept_warm_unless_somebody_asks(prod: Built, translated: Callable[[str], Template]) -> None:
+    template = translated("prod")
+    assert "ProvisionedConcurrencyConfig" not in function(decided(template), "APIHandlerAliaslive")
+    kept = function(decided(template, **{PROVISIONED: "5"}), "APIHandlerAliaslive")["ProvisionedConcurrencyConfig"]
     assert kept == {"ProvisionedConcurrentExecutions": "5"}
     assert prod.template["Parameters"][PROVISIONED]["MaxValue"] == checks.reserved(prod.template)["APIHandler"]
 
@@ -104,9 +104,14 @@ def test_a_later_python_has_them_and_not_beside_environments_that_are_kept(prod:
     assert len(refusals(path, **{SNAP_START: SNAPSHOTS, PROVISIONED: "1"})) == 1
 
 
-def test_a_later_pythons_template_is_clean(prod: Built, tmp_path: Path) -> None:
-    template = prod.template
-    function(template, "APIHandler")["Runtime"] = "python3.13"
+def test_what_a_later_python_gets_is_clean(prod: Built, tmp_path: Path) -> None:
+    handler = function(prod.template, "APIHandler")
+    kept = {name: handler[name] for name in ("Handler", "MemorySize", "Timeout")}
+    bare = kept | {"Runtime": "python3.13", "CodeUri": "s3://a/b", "AutoPublishAlias": "live"}
+    template = {
+        "Transform": prod.template["Transform"],
+        "Resources": {"APIHandler": {"Type": "AWS::Serverless::Function", "Properties": bare}},
+    }
     path = tmp_path / "template.json"
     path.write_text(json.dumps(warm_api(template, stages.named("prod"))))
     assert lint(path) == []

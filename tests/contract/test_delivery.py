@@ -11,9 +11,7 @@ import pytest
 from infra.artifacts import DELIVERY_PARAMETER
 from infra.build import PROJECT
 from infra.verify.deployed import deployed, of_type
-from infra.verify.lint import sam_translated
 from tests.contract import delivery_checks as checks
-from tests.contract.conftest import Built
 
 Break = Callable[[dict[str, Any]], object]
 
@@ -43,9 +41,9 @@ def delivery() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def types(prod: Built) -> set[str]:
+def types(translated: Callable[[str], dict[str, Any]]) -> set[str]:
     """The types of all resources of a stage, in any of its sizes."""
-    found = {resource["Type"] for resource in sam_translated(prod.template)["Resources"].values()}
+    found = {resource["Type"] for resource in translated("prod")["Resources"].values()}
     for name in DEPLOYED:
         for stage in ("dev", "prod"):
             found |= _types(STACKS / f"{name}.yaml", stage)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
@@ -13,19 +11,10 @@ import pytest
 from infra import stages
 from infra.build import PROJECT
 from infra.verify.deployed import deployed, of_type
-from infra.verify.lint import sam_translated
 from tests.contract import permission_checks as checks
-from tests.contract.conftest import Built
 
 Template = dict[str, Any]
 Break = Callable[[Template], object]
-
-
-@pytest.fixture(scope="module")
-def translated(built: Callable[[str], Built]) -> Callable[[str], Template]:
-    """The app's stack of a stage after the SAM transform, fresh for a test to break."""
-    text = cache(lambda stage: json.dumps(sam_translated(built(stage).template)))
-    return lambda stage: json.loads(text(stage))
 
 
 def services(stage: str) -> Template:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from app import app
 from infra import stages
 from infra.build import PROJECT, refresh
 from infra.errors import BuildError
-from infra.verify.lint import lint, sam_translated
+from infra.verify.lint import lint
 from tests.contract import alarm_checks
 from tests.contract import template_checks as checks
 from tests.contract.conftest import Built
@@ -192,17 +193,19 @@ def test_the_template_is_clean_to_cfn_lint(built: Callable[[str], Built], stage:
 
 @pytest.mark.parametrize("stage", stages.STAGE_NAMES)
 def test_the_template_is_clean_after_the_sam_transform(
-    built: Callable[[str], Built], stage: str, tmp_path: Path
+    translated: Callable[[str], dict[str, Any]], stage: str, tmp_path: Path
 ) -> None:
-    translated = tmp_path / "translated.json"
-    translated.write_text(json.dumps(sam_translated(built(stage).template)))
-    assert lint(translated) == []
+    path = tmp_path / "translated.json"
+    path.write_text(json.dumps(translated(stage)))
+    assert lint(path) == []
 
 
-def test_the_templates_are_as_small_as_cloudformation_wants_them(prod: Built) -> None:
+def test_the_templates_are_as_small_as_cloudformation_wants_them(
+    prod: Built, translated: Callable[[str], dict[str, Any]]
+) -> None:
     """One in a bucket may have 1 MB and 500 resources; one in a request, as people deploy `services`, 51,200 bytes."""
     assert (prod.folder / "template.json").stat().st_size < 1_000_000 / 2
-    assert len(sam_translated(prod.template)["Resources"]) < 500 * 4 / 5
+    assert len(translated("prod")["Resources"]) < 500 * 4 / 5
     for name in ("services.yaml", "account.yaml"):
         assert (PROJECT / "infra" / "stacks" / name).stat().st_size < 51_200
 

@@ -159,6 +159,12 @@ def test_a_report_of_failed_messages_is_read_only_where_the_build_says_so(value:
     assert config.reports_partial_batches() is False
 
 
+def test_functions_call_each_other_by_the_alias_that_the_build_names() -> None:
+    with configured(STAGE="prod", FUNCTION_ALIAS="live"):
+        assert config.callable_name("answer_question") == "marketplace-prod-answer_question:live"
+    assert config.callable_name("answer_question") == "marketplace-local-answer_question"
+
+
 def test_queues_and_topics_have_the_name_of_their_stage() -> None:
     assert config.resource_name("orders.fifo") == "marketplace-local-orders.fifo"
     with configured(STAGE="prod"):
