@@ -1,6 +1,6 @@
 # Every target does its own set-up: nothing but Python 3.11 or newer has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help environments run test test-unit faults check format verify-infra package diff deploy bench openapi events requirements clean
+.PHONY: help environments run test test-unit faults grants check format verify-infra package diff deploy bench openapi events requirements clean
 
 STAGE ?= dev
 FORMAT ?= cloudformation
@@ -22,6 +22,9 @@ test-unit: environments ## the tests that need no running system
 
 faults: environments ## kill, repeat and cut connections at full size; says what was lost or doubled
 	@$(BIN)/python -m tests.faults $(ARGUMENTS)
+
+grants: environments ## what each function's policy grants, and which of it is used; ARGUMENTS=--every-grant takes each away
+	@$(BIN)/python -m tests.grants $(ARGUMENTS)
 
 check: environments ## format, lint, types and the rules between modules
 	$(BIN)/ruff format --check .

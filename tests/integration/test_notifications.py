@@ -152,12 +152,14 @@ def test_device_belongs_to_who_registered_its_token_last(stack: Stack, api: Api,
     assert before.http.put(path, json=device).json() | {"updated_at": ""} == first.json() | {"updated_at": ""}
     assert set(first.json()) == {"id", "platform", "enabled", "updated_at"}
     assert kind_of(now.http.delete(path), 404) == "device-not-found"
-    now.http.put(f"/me/devices/{uuid4()}", json=device).raise_for_status()
+    taken = f"/me/devices/{uuid4()}"
+    now.http.put(taken, json=device).raise_for_status()
 
     assert kind_of(before.http.delete(path), 404) == "device-not-found"
     with stack.database() as database:
         owners = database.run("SELECT user_id FROM devices WHERE token = :token", token=device["token"])
     assert [str(owner) for (owner,) in owners or []] == [now.id]
+    assert now.http.delete(taken).status_code == 204
 
 
 def test_removed_device_gets_nothing_any_more(stack: Stack, api: Api, seller: Actor) -> None:

@@ -26,10 +26,11 @@ REMEMBERED = {"secretsmanager:GetSecretValue", "sqs:GetQueueUrl"}
 LEFT_ALONE = {"sqs:SendMessage", "sns:Publish", "events:PutEvents"}
 """What an execution environment may leave to the sweep for some seconds after a failure."""
 UNUSED_ELSEWHERE = [
+    ("push_activity", "FindConnections", "dynamodb:DeleteItem"),
     ("sweep_connections", "ForgetConnections", "dynamodb:DeleteItem"),
     ("websocket_message", "KeepQuestions", "dynamodb:DeleteItem"),
 ]
-"""What a person has to go away for unnoticed, which happens in no other test."""
+"""What a person has to go away for unnoticed, which happens in no other test, or by chance."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

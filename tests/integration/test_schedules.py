@@ -29,15 +29,17 @@ def product(seller: Actor, buyer: Actor) -> dict[str, Any]:
 def test_event_that_was_left_unsent_is_sent_by_the_next_sweep_which_comes_by_itself(
     stack: Stack, buyer: Actor, product: dict[str, Any]
 ) -> None:
-    order = stored(stack, buyer, product)
-    body = message("order.placed", order)
+    order, other = stored(stack, buyer, product), an_order(buyer, product)
     before = counted(stack, "relay_outbox")
 
-    leave_unsent(stack, body, "orders.fifo", order["id"])
+    leave_unsent(stack, message("order.placed", order), "orders.fifo", order["id"])
+    for destination in ("order-events", "bus"):
+        leave_unsent(stack, message("order.placed", other), destination, other["id"])
 
     until(lambda: status_of(buyer, order) == "confirmed", patience=120, pause=0.3)
     until(lambda: counted(stack, "relay_outbox")["EventsRelayed"] > before["EventsRelayed"])
     assert [event["is_published"] for event in events_of(stack, order["id"])] == [True] * 3
+    until(lambda: [event["is_published"] for event in events_of(stack, other["id"])] == [True] * 2)
     (line,) = sweeps(stack)[-1:]
     assert set(SWEPT) <= set(line)
     assert (line["stage"], line["service"]) == ("local", "marketplace")
