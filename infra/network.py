@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
 
 from infra.bindings import functions
 from infra.chalice_app import Template
@@ -16,7 +15,6 @@ PARAMETERS = {
     "InternetGroupId": "network/internet-security-group-id",
     "ProxyEndpoint": "database/proxy-endpoint",
     "ProxyResourceId": "database/proxy-resource-id",
-    "SecretsKeyArn": "keys/secrets-arn",
 }
 WITHOUT_PROXY = ("dev",)
 DATABASE_USER = "marketplace_app"
@@ -75,7 +73,6 @@ def _let_in(name: str, properties: Template, statements: list[Template], stage: 
     variables = properties["Environment"]["Variables"]
     if name == MIGRATE or stage.name in WITHOUT_PROXY:
         variables["DATABASE_CA_FILE"] = CA_FILE
-        statements.append(_decrypt(variables["DATABASE_SECRET_ARN"]))
         return
     del variables["DATABASE_SECRET_ARN"]
     variables |= {"DATABASE_HOST": {"Ref": "ProxyEndpoint"}, "DATABASE_USER": DATABASE_USER}
@@ -131,21 +128,6 @@ def _connect() -> Template:
         "Effect": "Allow",
         "Action": ["rds-db:connect"],
         "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{user}"},
-    }
-
-
-def _decrypt(secret: Any) -> Template:
-    return {
-        "Sid": "DecryptOwnDatabaseSecret",
-        "Effect": "Allow",
-        "Action": ["kms:Decrypt"],
-        "Resource": {"Ref": "SecretsKeyArn"},
-        "Condition": {
-            "StringEquals": {
-                "kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"},
-                "kms:EncryptionContext:SecretARN": secret,
-            }
-        },
     }
 
 

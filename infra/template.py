@@ -21,6 +21,7 @@ from infra.functions import add_log_groups, allow_user_pool
 from infra.http_api import replace_rest_api
 from infra.network import join_network
 from infra.refund_workflow import add_refund_workflow
+from infra.secrets import decrypt_secrets
 from infra.stages import APP, Stage
 from infra.websocket_api import bind_addresses, complete_websocket_api
 
@@ -46,6 +47,7 @@ def transform(generated: Template, stage: Stage, release: str) -> Template:
     template = add_log_groups(template, stage)
     template = allow_user_pool(template, stage)
     template = join_network(template, stage)
+    template = decrypt_secrets(template, stage)
     template = add_refund_workflow(template, stage)
     template = warm_api(template, stage)
     template = add_aliases(template, stage)

@@ -15,7 +15,7 @@ from infra.verify.lint import sam_translated
 
 STACKS = PROJECT / "infra" / "stacks"
 # With everything that a parameter can add.
-PROD = {"Stage": "prod", "ImageDigest": f"sha256:{'0' * 64}", "Domain": "shop.example.com"}
+PROD = {"Stage": "prod", "ImageDigest": f"sha256:{'0' * 64}", "Domain": "shop.example.com", "Edge": "true"}
 
 
 class Subjects:

@@ -98,9 +98,11 @@ def may_in_the_network(function: str) -> set[str]:
         return needs | JOIN_NETWORK | {"kms:Decrypt"}
     if function in CACHE_ALONE:
         return needs | JOIN_NETWORK | {"elasticache:Connect"}
-    if function in ORIGIN_ALONE or not needs >= READ_DATABASE_SECRET:
+    if function in ORIGIN_ALONE:
+        return needs | {"kms:Decrypt"}
+    if not needs >= READ_DATABASE_SECRET:
         return needs
-    kept = READ_ORIGIN_SECRET if function == "api_handler" else set()
+    kept = READ_ORIGIN_SECRET | {"kms:Decrypt"} if function == "api_handler" else set()
     return needs - READ_DATABASE_SECRET | kept | JOIN_NETWORK | {"elasticache:Connect", "rds-db:connect"}
 
 

@@ -79,6 +79,6 @@ IN_A_NETWORK = (
     ),
     Explanation("UseCache", ("elasticache:Connect",), "The laptop's Valkey lets everybody in without asking IAM."),
     Explanation("ConnectToDatabase", ("rds-db:connect",), "The laptop has no proxy: functions log in with passwords."),
-    Explanation("DecryptOwnDatabaseSecret", ("kms:Decrypt",), "The laptop's secrets are under no key of their own."),
+    Explanation("DecryptOwnSecrets", ("kms:Decrypt",), "The laptop's secrets are under no key of their own."),
 )
 """What the build grants for the stages on AWS beside the policy files, and why the laptop cannot use it."""
