@@ -15,14 +15,15 @@ _REFERENCE = re.compile(r"\{\{resolve:ssm:(/(?:[\w/.-]|\$\{Stage\})+)\}\}")
 
 @dataclass(frozen=True)
 class Template:
-    """A template's text, its parameters by name, and the type of each resource as it is written down.
+    """A template's text, its parameters by name, the type of each resource as it is written, and what is `certain`.
 
-    What transforms make is not among the resources.
+    What transforms make is not among the resources, and what depends on a condition is not certain.
     """
 
     text: str
     parameters: Mapping[str, Mapping[str, Any]]
     resources: Mapping[str, str]
+    certain: str
 
     @property
     def size(self) -> int:
@@ -30,8 +31,8 @@ class Template:
         return len(self.text.encode())
 
     def references(self, stage: str) -> set[str]:
-        """The SSM parameters that it reads where they are used, not through parameters of its own."""
-        names = (name.replace("${Stage}", stage) for name in _REFERENCE.findall(self.text))
+        """The SSM parameters that it surely reads where they are used, not through parameters of its own."""
+        names = (name.replace("${Stage}", stage) for name in _REFERENCE.findall(self.certain))
         return {name for name in names if "$" not in name}
 
 
@@ -43,7 +44,8 @@ def read(text: str) -> Template:
         name: str(resource.get("Type", "")) if isinstance(resource, dict) else "loop"
         for name, resource in content["Resources"].items()
     }
-    return Template(text, content.get("Parameters", {}), resources)
+    certain = [each for each in content["Resources"].values() if "Condition" not in each]
+    return Template(text, content.get("Parameters", {}), resources, json.dumps(certain))
 
 
 class _Loader(yaml.SafeLoader):

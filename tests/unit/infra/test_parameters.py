@@ -119,6 +119,13 @@ def test_references_in_the_text_are_those_of_the_stage() -> None:
     assert templates.read(text).references("dev") == {"/marketplace/dev/cache/url"}
 
 
+def test_what_depends_on_a_condition_is_perhaps_never_read() -> None:
+    key = "{KmsKeyId: !Sub '{{resolve:ssm:/marketplace/${Stage}/keys/secrets-arn}}'}"
+    text = f"Resources: {{Secret: {{Type: AWS::SecretsManager::Secret, Properties: {key}}}}}"
+    assert templates.read(text).references("dev") == {"/marketplace/dev/keys/secrets-arn"}
+    assert templates.read(text.replace("Type:", "Condition: HasEdge, Type:")).references("dev") == set()
+
+
 def test_a_template_is_read_with_its_short_forms() -> None:
     assert TEMPLATE.resources == {"Topic": "AWS::SNS::Topic", "Fn::ForEach::Queues": "loop"}
     assert templates.read('{"Resources": {"A": {"Type": "T"}}}').resources == {"A": "T"}
