@@ -10,14 +10,14 @@ from typing import Any
 
 from infra import catalogue
 from infra.catalogue import Definition
+from infra.deployed import read, unrolled
 from infra.errors import BuildError
+from infra.sam import sam_translated
 from infra.stages import Stage
 from infra.terraform.expressions import Expression, Value
 from infra.terraform.module import Module
 from infra.terraform.native import without_functions
 from infra.terraform.stack import Stack
-from infra.verify.deployed import read, unrolled
-from infra.verify.lint import sam_translated
 
 EDGE_IS_THERE = 'var.edge == "true"'
 PACKAGE = "aws_s3_object.app_package"

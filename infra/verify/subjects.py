@@ -8,10 +8,10 @@ from pathlib import Path
 
 from infra.build import PROJECT, TEMPLATE, build
 from infra.chalice_app import Template
+from infra.deployed import deployed
+from infra.sam import sam_translated
 from infra.stages import LAPTOP, STAGE_NAMES, named
 from infra.terraform import export
-from infra.verify.deployed import deployed
-from infra.verify.lint import sam_translated
 
 STACKS = PROJECT / "infra" / "stacks"
 # With everything that a parameter can add.

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from infra.deployed import read, unrolled
 from infra.terraform.export import SHARED
 from infra.terraform.stack import snake
 from infra.verify import security
-from infra.verify.deployed import read, unrolled
 from infra.verify.outcome import Outcome, State
 from infra.verify.subjects import Subjects
 from infra.verify.tools import CHECKOV, installed, run

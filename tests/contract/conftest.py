@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from infra.build import MANIFEST, PACKAGE, TEMPLATE, build
-from infra.verify.lint import sam_translated
+from infra.sam import sam_translated
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.verify.deployed import of_type
+from infra.deployed import of_type
 
 Template = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from infra.verify.deployed import Template, of_type
+from infra.deployed import Template, of_type
 
 TAGS = {"project", "stage", "owner", "cost-centre"}
 SERVICES = ("rds", "elasticache", "secretsmanager")

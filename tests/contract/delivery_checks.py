@@ -10,7 +10,7 @@ from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from infra.verify.deployed import of_type
+from infra.deployed import of_type
 
 Template = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.web.edge import SECRET_HEADER
 from chalicelib.web.endpoint import Endpoint
-from infra.verify.deployed import of_type
+from infra.deployed import of_type
 
 Template = dict[str, Any]
 

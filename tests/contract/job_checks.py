@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from infra.verify.deployed import of_type
+from infra.deployed import of_type
 
 Template = dict[str, Any]
 Instruction = tuple[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from infra.verify.deployed import Template, of_type
+from infra.deployed import Template, of_type
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 # Where each group may begin a connection, and on which ports: all that is allowed, and nothing else is.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.verify.deployed import of_type
+from infra.deployed import of_type
 from tests.contract.references import name_of
 
 Template = dict[str, Any]

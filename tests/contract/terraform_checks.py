@@ -10,9 +10,9 @@ from typing import Any
 
 from infra import catalogue
 from infra.build import TEMPLATE
+from infra.deployed import Template, read, unrolled
+from infra.sam import sam_translated
 from infra.terraform.native import without_functions
-from infra.verify.deployed import Template, read, unrolled
-from infra.verify.lint import sam_translated
 from tests.contract.terraform_graphs import (
     CloudFormation,
     Module,

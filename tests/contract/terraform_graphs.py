@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra import catalogue
-from infra.verify.deployed import Template, decided
+from infra.deployed import Template, decided
 from tests.contract.terraform_language import COMPUTED, Document, Reader, Reference, shown
 
 Module = dict[str, dict[str, Any]]

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import observability
 from infra.build import PROJECT
-from infra.verify.deployed import deployed
+from infra.deployed import deployed
 from tests.contract import alarm_checks
 from tests.contract.conftest import Built
 from tests.contract.lint import expanded

@@ -10,8 +10,8 @@ import pytest
 
 from infra import aliases, stages
 from infra.build import PROJECT
+from infra.deployed import deployed
 from infra.stages import ALIAS
-from infra.verify.deployed import deployed
 from tests.contract import alias_checks as checks
 from tests.contract.conftest import Built
 

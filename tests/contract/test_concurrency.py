@@ -12,7 +12,7 @@ import pytest
 from infra import stages
 from infra.build import PROJECT
 from infra.concurrency import PROVISIONED, SNAP_START, SNAPSHOTS, warm_api
-from infra.verify.deployed import decided, deployed, refusals
+from infra.deployed import decided, deployed, refusals
 from infra.verify.lint import lint
 from tests.contract import concurrency_checks as checks
 from tests.contract.conftest import Built

@@ -8,7 +8,7 @@ import pytest
 
 from infra import bill, cost
 from infra.build import PROJECT
-from infra.verify.deployed import deployed, of_type
+from infra.deployed import deployed, of_type
 from tests.contract.conftest import Built
 from tests.contract.runbook_checks import ALARMS
 from tests.contract.template_checks import functions

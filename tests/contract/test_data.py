@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import Template, deployed, of_type
+from infra.deployed import Template, deployed, of_type
 from tests.contract import data_checks as checks
 
 PATH = PROJECT / "infra" / "stacks" / "data.yaml"

@@ -10,7 +10,7 @@ import pytest
 
 from infra.artifacts import DELIVERY_PARAMETER
 from infra.build import PROJECT
-from infra.verify.deployed import deployed, of_type
+from infra.deployed import deployed, of_type
 from tests.contract import delivery_checks as checks
 
 Break = Callable[[dict[str, Any]], object]

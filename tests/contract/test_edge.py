@@ -14,7 +14,7 @@ import app
 from chalicelib.web import edge as admission
 from chalicelib.web.strict_json import MAX_BYTES
 from infra.build import PROJECT
-from infra.verify.deployed import deployed
+from infra.deployed import deployed
 from tests.contract import edge_checks
 
 Break = Callable[[dict[str, Any]], object]

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.jobs.__main__ import JOBS
 from infra.build import PROJECT
-from infra.verify.deployed import Template, deployed
+from infra.deployed import Template, deployed
 from tests.contract import job_checks as checks
 from tests.contract.job_checks import Instruction
 from tests.environment import run_python

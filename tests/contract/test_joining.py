@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
+from infra.deployed import deployed, of_type
 from infra.network import CA_FILE, PARAMETERS
 from infra.stages import DEFAULT_REGION, STAGE_NAMES
-from infra.verify.deployed import deployed, of_type
 from tests.contract import joining_checks as checks
 from tests.contract import network_checks
 from tests.contract.conftest import Built

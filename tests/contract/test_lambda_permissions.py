@@ -10,7 +10,7 @@ import pytest
 
 from infra import stages
 from infra.build import PROJECT
-from infra.verify.deployed import deployed, of_type
+from infra.deployed import deployed, of_type
 from tests.contract import permission_checks as checks
 
 Template = dict[str, Any]

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.build import PROJECT
-from infra.verify.deployed import Template, deployed, refusals
+from infra.deployed import Template, deployed, refusals
 from tests.contract import network_checks as checks
 
 PATH = PROJECT / "infra" / "stacks" / "network.yaml"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import Template, deployed, of_type
+from infra.deployed import Template, deployed, of_type
 from tests.contract import dashboard_checks as checks
 from tests.contract.conftest import Built
 from tests.contract.template_checks import functions

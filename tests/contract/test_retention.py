@@ -10,7 +10,7 @@ import pytest
 
 from infra.build import PROJECT
 from infra.changes import STATEFUL
-from infra.verify.deployed import deployed
+from infra.deployed import deployed
 from tests.contract import retention_checks as checks
 from tests.contract.conftest import Built
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import deployed
+from infra.deployed import deployed
 from tests.contract import runbook_checks
 from tests.contract.conftest import Built
 

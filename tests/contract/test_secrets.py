@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import deployed
+from infra.deployed import deployed
 from tests.contract.conftest import Built
 from tests.contract.template_checks import functions
 

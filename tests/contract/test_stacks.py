@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import deployed, of_type
+from infra.deployed import deployed, of_type
 from infra.verify.lint import lint
 from tests.contract.wildcards import unexpected_wildcards
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.build import PROJECT
-from infra.verify.deployed import deployed, of_type
+from infra.deployed import deployed, of_type
 from tests.contract import workflow_checks as checks
 from tests.contract.workflow_checks import Workflow
 

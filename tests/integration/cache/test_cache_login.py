@@ -15,7 +15,7 @@ from botocore.signers import RequestSigner
 from chalicelib import cache, clients
 from chalicelib.cache import MISS, Lifetime, RoleLogin
 from infra.build import PROJECT
-from infra.verify.deployed import deployed
+from infra.deployed import deployed
 from tests.environment import configured
 from tests.services import Services
 
