@@ -38,7 +38,6 @@ PARAMETERS = {
     "AssistantGuardrailVersion": "assistant/guardrail-version",
     "AssistantEmbeddingModelId": "assistant/embedding-model-id",
     "OriginSecretArn": "edge/origin-secret-arn",
-    "SecretsKeyArn": "keys/secrets-arn",
 }
 ENVIRONMENT = {
     "USER_POOL_ID": "UserPoolId",

@@ -11,6 +11,7 @@ from infra.chalice_app import Template
 from infra.stages import Stage
 
 _READ = "secretsmanager:GetSecretValue"
+_KEY = "keys/secrets-arn"
 
 
 def decrypt_secrets(template: Template, stage: Stage) -> Template:
@@ -26,7 +27,8 @@ def decrypt_secrets(template: Template, stage: Stage) -> Template:
         statements = role["Policies"][0]["PolicyDocument"]["Statement"]
         if secrets := list(_read(statements)):
             statements.append(_decrypt(secrets))
-    return result
+    key = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(_KEY)}
+    return {**result, "Parameters": result.get("Parameters", {}) | {"SecretsKeyArn": key}}
 
 
 def _read(statements: list[Template]) -> Iterator[Any]:

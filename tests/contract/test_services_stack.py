@@ -139,5 +139,5 @@ def test_the_stack_writes_what_the_app_reads_from_it() -> None:
         for resource in expanded(TEMPLATE)["Resources"].values()
         if resource["Type"] == "AWS::SSM::Parameter"
     }
-    from_the_data_stack = {"database/secret-arn", "database/owner-secret-arn", "cache/url", "keys/secrets-arn"}
+    from_the_data_stack = {"database/secret-arn", "database/owner-secret-arn", "cache/url"}
     assert written == set(PARAMETERS.values()) - from_the_data_stack
