@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
+from infra.bindings import refers_to
 from infra.chalice_app import Template
 from infra.stages import APP, MIGRATE, Stage
 
@@ -67,9 +68,7 @@ def fingerprint(function: Mapping[str, Any], values: Mapping[str, str] | None = 
     """
     properties = {name: value for name, value in function.items() if name not in _OF_NO_VERSION}
     text = json.dumps(properties, sort_keys=True)
-    used = {
-        name: value for name, value in (values or {}).items() if f'"Ref": "{name}"' in text or f"${{{name}}}" in text
-    }
+    used = {name: value for name, value in (values or {}).items() if refers_to(text, name)}
     return sha256(json.dumps([text, used], sort_keys=True).encode()).hexdigest()
 
 

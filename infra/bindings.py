@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.chalice_app import Template
@@ -72,14 +72,20 @@ SSM_REFERENCE = re.compile(r"\{\{resolve:ssm:([^}]+)\}\}")
 def declare_parameters(template: Template, stage: Stage) -> Template:
     """`template` with the place of the code as parameters, and each setting of another stack that it refers to."""
     text = json.dumps(template["Resources"])
-    places = [name for name in ("CodeBucket", "CodeKey", "MigrateCodeKey") if _refers_to(text, name)]
+    places = [name for name in ("CodeBucket", "CodeKey", "MigrateCodeKey") if refers_to(text, name)]
     code: Template = {name: {"Type": "String"} for name in places}
+    return declare_shared({**template, "Parameters": code | template.get("Parameters", {})}, PARAMETERS, stage)
+
+
+def declare_shared(template: Template, paths: Mapping[str, str], stage: Stage) -> Template:
+    """`template` with an SSM parameter of the stage for each name of `paths` that its resources refer to."""
+    text = json.dumps(template["Resources"])
     shared = {
         name: {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(path)}
-        for name, path in PARAMETERS.items()
-        if _refers_to(text, name)
+        for name, path in paths.items()
+        if refers_to(text, name)
     }
-    return {**template, "Parameters": code | template.get("Parameters", {}) | shared}
+    return {**template, "Parameters": template.get("Parameters", {}) | shared}
 
 
 def bind_environment(template: Template, stage: Stage, release: str) -> Template:
@@ -144,5 +150,13 @@ def functions(template: Template, stage: Stage) -> dict[str, Any]:
     }
 
 
-def _refers_to(text: str, parameter: str) -> bool:
+def statements(template: Template, function: Template) -> list[Template]:
+    """What the role of a function allows and denies it."""
+    role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
+    found: list[Template] = role["Policies"][0]["PolicyDocument"]["Statement"]
+    return found
+
+
+def refers_to(text: str, parameter: str) -> bool:
+    """Whether a template's JSON refers to a parameter, by `Ref` or in `Fn::Sub`."""
     return f'{{"Ref": "{parameter}"}}' in text or f"${{{parameter}}}" in text

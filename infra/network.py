@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
 
-from infra.bindings import functions
+from infra.bindings import declare_shared, functions, statements
 from infra.chalice_app import Template
 from infra.stages import APP, MIGRATE, Stage
 
@@ -45,45 +44,34 @@ def join_network(template: Template, stage: Stage) -> Template:
     if stage.is_emulated:
         return result
     for name, properties in functions(result, stage).items():
-        statements = _statements(result, properties)
-        reads_secret = any(each.get("Resource") in _SECRETS for each in statements)
+        allowed = statements(result, properties)
+        reads_secret = any(each.get("Resource") in _SECRETS for each in allowed)
         if not reads_secret and name not in _CACHE_ALONE:
             continue
-        properties["VpcConfig"] = _place(statements)
-        statements += _interfaces(properties["FunctionName"])
+        properties["VpcConfig"] = _place(allowed)
+        allowed += _interfaces(properties["FunctionName"])
         if name != MIGRATE:
-            statements.append(_use_cache(stage))
+            allowed.append(_use_cache(stage))
         if reads_secret:
-            _let_in(name, properties, statements, stage)
-    return _declare(result, stage)
+            _let_in(name, properties, allowed, stage)
+    return declare_shared(result, PARAMETERS, stage)
 
 
-def _declare(template: Template, stage: Stage) -> Template:
-    """`template` with a parameter for each setting of the network and its data that it refers to."""
-    text = json.dumps(template["Resources"])
-    found = {name: path for name, path in PARAMETERS.items() if f'"Ref": "{name}"' in text or f"${{{name}}}" in text}
-    declared = {
-        name: {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(path)}
-        for name, path in found.items()
-    }
-    return {**template, "Parameters": template.get("Parameters", {}) | declared}
-
-
-def _let_in(name: str, properties: Template, statements: list[Template], stage: Stage) -> None:
+def _let_in(name: str, properties: Template, allowed: list[Template], stage: Stage) -> None:
     variables = properties["Environment"]["Variables"]
     if name == MIGRATE or stage.name in WITHOUT_PROXY:
         variables["DATABASE_CA_FILE"] = CA_FILE
         return
     del variables["DATABASE_SECRET_ARN"]
     variables |= {"DATABASE_HOST": {"Ref": "ProxyEndpoint"}, "DATABASE_USER": DATABASE_USER}
-    statements[:] = [each for each in statements if each.get("Resource") not in _SECRETS]
-    statements.append(_connect())
+    allowed[:] = [each for each in allowed if each.get("Resource") not in _SECRETS]
+    allowed.append(_connect())
 
 
-def _place(statements: list[Template]) -> Template:
+def _place(allowed: list[Template]) -> Template:
     """Sockets are spoken to over the internet: no endpoint serves them, and one for APIs would hide all others."""
     groups = [{"Ref": "FunctionsGroupId"}]
-    if any("execute-api:ManageConnections" in each["Action"] for each in statements):
+    if any("execute-api:ManageConnections" in each["Action"] for each in allowed):
         groups.append({"Ref": "InternetGroupId"})
     return {"SubnetIds": {"Fn::Split": [",", {"Ref": "PrivateSubnetIds"}]}, "SecurityGroupIds": groups}
 
@@ -129,9 +117,3 @@ def _connect() -> Template:
         "Action": ["rds-db:connect"],
         "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{user}"},
     }
-
-
-def _statements(template: Template, function: Template) -> list[Template]:
-    role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
-    statements: list[Template] = role["Policies"][0]["PolicyDocument"]["Statement"]
-    return statements

@@ -6,12 +6,13 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from infra.bindings import functions
+from infra.bindings import declare_shared, functions, statements
 from infra.chalice_app import Template
 from infra.stages import Stage
 
+PARAMETERS = {"SecretsKeyArn": "keys/secrets-arn"}
+
 _READ = "secretsmanager:GetSecretValue"
-_KEY = "keys/secrets-arn"
 
 
 def decrypt_secrets(template: Template, stage: Stage) -> Template:
@@ -23,16 +24,14 @@ def decrypt_secrets(template: Template, stage: Stage) -> Template:
     if stage.is_emulated:
         return result
     for function in functions(result, stage).values():
-        role = result["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
-        statements = role["Policies"][0]["PolicyDocument"]["Statement"]
-        if secrets := list(_read(statements)):
-            statements.append(_decrypt(secrets))
-    key = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": stage.parameter(_KEY)}
-    return {**result, "Parameters": result.get("Parameters", {}) | {"SecretsKeyArn": key}}
+        allowed = statements(result, function)
+        if secrets := list(_read(allowed)):
+            allowed.append(_decrypt(secrets))
+    return declare_shared(result, PARAMETERS, stage)
 
 
-def _read(statements: list[Template]) -> Iterator[Any]:
-    for statement in statements:
+def _read(allowed: list[Template]) -> Iterator[Any]:
+    for statement in allowed:
         if _READ in statement["Action"]:
             named = statement["Resource"]
             yield from named if isinstance(named, list) else [named]

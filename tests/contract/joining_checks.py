@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tests.contract.template_checks import Template, functions
+from tests.contract.template_checks import Template, functions, statements
 
 INTERFACES = {
     f"ec2:{action}NetworkInterface{plural}" for action, plural in (("Create", ""), ("Delete", ""), ("Describe", "s"))
@@ -61,9 +61,9 @@ def unguarded(template: Template) -> list[str]:
     for each in functions(template).values():
         if "VpcConfig" not in each:
             continue
-        statements = _statements(template, each)
-        allowed = {action for one in statements if one["Effect"] == "Allow" for action in one["Action"]}
-        denied = {action for one in statements if _is_guard(one, each) for action in one["Action"]}
+        given = statements(template, each)
+        allowed = {action for one in given if one["Effect"] == "Allow" for action in one["Action"]}
+        denied = {action for one in given if _is_guard(one, each) for action in one["Action"]}
         if not allowed >= INTERFACES:
             faults.append(f"{_name(each)} cannot join")
         if not denied >= INTERFACES:
@@ -103,7 +103,7 @@ def let_in_as_their_role(template: Template) -> set[str]:
 def _actions(template: Template, function: dict[str, Any]) -> set[str]:
     return {
         action
-        for statement in _statements(template, function)
+        for statement in statements(template, function)
         if statement["Effect"] == "Allow"
         for action in statement["Action"]
     }
@@ -111,7 +111,7 @@ def _actions(template: Template, function: dict[str, Any]) -> set[str]:
 
 def _may_read(template: Template, function: dict[str, Any]) -> bool:
     secrets = ({"Ref": "DatabaseSecretArn"}, {"Ref": "DatabaseOwnerSecretArn"})
-    return any(statement["Resource"] in secrets for statement in _statements(template, function))
+    return any(statement["Resource"] in secrets for statement in statements(template, function))
 
 
 def _is_guard(statement: dict[str, Any], function: dict[str, Any]) -> bool:
@@ -120,11 +120,6 @@ def _is_guard(statement: dict[str, Any], function: dict[str, Any]) -> bool:
     own = f":function:{function['FunctionName']}"
     ends = {source["Fn::Sub"].rpartition("${AWS::AccountId}")[2] for source in sources}
     return statement["Effect"] == "Deny" and ends == {own, f"{own}:*"}
-
-
-def _statements(template: Template, function: dict[str, Any]) -> list[dict[str, Any]]:
-    role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
-    return [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
 
 
 def _name(function: dict[str, Any]) -> str:

@@ -42,6 +42,12 @@ def functions(template: Template) -> dict[str, Any]:
     return of_type(template, "AWS::Serverless::Function")
 
 
+def statements(template: Template, function: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the role of a function allows and denies it."""
+    role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
+    return [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
+
+
 def handlers_outside_app(template: Template) -> list[str]:
     """A handler elsewhere than in app.py starts without what app.py sets up: logs, metrics, middleware."""
     return [

@@ -10,7 +10,7 @@ import pytest
 from infra.build import PROJECT
 from infra.deployed import deployed
 from tests.contract.conftest import Built
-from tests.contract.template_checks import functions
+from tests.contract.template_checks import functions, statements
 
 READ, DECRYPT = "secretsmanager:GetSecretValue", "kms:Decrypt"
 
@@ -53,9 +53,9 @@ def mismatches(template: dict[str, Any]) -> list[str]:
     """Functions that may not decrypt exactly what they may read, through Secrets Manager."""
     found = []
     for function in functions(template).values():
-        statements = _of(template, function)
-        may_read = [each["Resource"] for each in statements if READ in each["Action"]]
-        decrypting = [each.get("Condition", {}) for each in statements if DECRYPT in each["Action"]]
+        allowed = statements(template, function)
+        may_read = [each["Resource"] for each in allowed if READ in each["Action"]]
+        decrypting = [each.get("Condition", {}) for each in allowed if DECRYPT in each["Action"]]
         expected = {
             "StringEquals": {
                 "kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"},
@@ -68,9 +68,4 @@ def mismatches(template: dict[str, Any]) -> list[str]:
 
 
 def _statements(template: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each for function in functions(template).values() for each in _of(template, function)]
-
-
-def _of(template: dict[str, Any], function: dict[str, Any]) -> list[dict[str, Any]]:
-    role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
-    return [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
+    return [each for function in functions(template).values() for each in statements(template, function)]
