@@ -81,11 +81,13 @@ def in_order(hops: Iterable[Hop]) -> list[Hop]:
 
 def still_to_come(hops: Sequence[Hop]) -> list[str]:
     """What was sent on its way and has not been seen to arrive, in words."""
-    published = {_event(hop) for hop in hops if hop.message == "event published"}
+    published = {(_event(hop), hop.fields.get("destination")) for hop in hops if hop.message == "event published"}
     missing = [
-        f"{hop.fields.get('type')} leaves the outbox"
+        f"{hop.fields.get('type')} leaves the outbox for {destination}"
         for hop in hops
-        if hop.message == "event stored" and _event(hop) not in published
+        if hop.message == "event stored"
+        for destination in hop.fields.get("destinations", ())
+        if (_event(hop), destination) not in published
     ]
     arrived = {(_event(hop), hop.function) for hop in hops if hop.message in {"message consumed", "activity recorded"}}
     missing += [

@@ -27,16 +27,17 @@ def add(kind: EventType, subject: Any, *, group: UUID) -> None:
     Events of one `group` arrive at a destination in the order in which they were added. Raises `TooLarge`.
     """
     event = sealed(kind, subject)
+    destinations = [destination.value for destination in kind.destinations]
     database.connection().execute(
         _STORE,
         {
             "event": event.id,
-            "destinations": [destination.value for destination in kind.destinations],
+            "destinations": destinations,
             "group": group,
             "type": event.type,
             "body": event.to_json(),
             "correlation": event.correlation_id,
         },
     )
-    logger.info("event stored", extra={"event_id": str(event.id), "type": event.type})
-    database.after_commit(lambda: relay.relay_soon(event.id))
+    logger.info("event stored", extra={"event_id": str(event.id), "type": event.type, "destinations": destinations})
+    database.after_commit(lambda: relay.relay_soon(group))

@@ -2,9 +2,10 @@
 
 It runs right after the commit that stored an event, and on a schedule for what that missed. Rows are claimed with SKIP
 LOCKED and stay locked while they are sent, so two relays never send the same row at once; only what the service
-confirmed is marked. A row is not claimed while an earlier one of its group and destination waits. What fails is tried
-again after a growing pause on the database's clock; what the service refuses as such is parked after a few attempts and
-holds nothing back any more.
+confirmed is marked. A row is not claimed while an earlier one of its group and destination waits, or is being sent: the
+relay that sends the earlier one takes what was added to its group in the meantime, too. What fails is tried again after
+a growing pause on the database's clock; what the service refuses as such is parked after a few attempts and holds
+nothing back any more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from chalicelib import database
 from chalicelib.breaker import Breaker
 from chalicelib.messaging import destinations
 from chalicelib.messaging.destinations import Failure, Failures, Message
+from chalicelib.messaging.envelope import Destination
 from chalicelib.observability import correlated, count, logger
 
 CLAIMED_AT_ONCE = 30
@@ -45,7 +47,11 @@ _CLAIM = """
     FOR UPDATE SKIP LOCKED
 """
 _CLAIM_DUE = text(_CLAIM.format(chosen=""))
-_CLAIM_CHOSEN = text(_CLAIM.format(chosen="AND event_id = ANY(CAST(:events AS uuid[]))"))
+_CLAIM_OF_GROUPS = text(
+    _CLAIM.format(
+        chosen="AND destination = ANY(CAST(:destinations AS text[])) AND group_id = ANY(CAST(:groups AS uuid[]))"
+    )
+)
 
 _PUBLISHED = text("""
     UPDATE outbox SET published_at = now(), attempts = attempts + 1
@@ -68,7 +74,7 @@ _STATE = text("""
 """)
 
 _breaker = Breaker(BREAK_SECONDS)
-_collected: ContextVar[list[UUID] | None] = ContextVar("collected_events", default=None)
+_collected: ContextVar[list[UUID] | None] = ContextVar("collected_groups", default=None)
 
 
 @dataclass(frozen=True)
@@ -80,13 +86,13 @@ class OutboxState:
     oldest_seconds: int
 
 
-def relay_soon(event_id: UUID) -> None:
-    """Sends an event that has just been committed: now, or together with others at the end of `together()`."""
+def relay_soon(group: UUID) -> None:
+    """Sends the events of a group to which one has just been committed: now, or at the end of `together()`."""
     collected = _collected.get()
     if collected is None:
-        relay_events([event_id])
+        relay_groups([group])
     else:
-        collected.append(event_id)
+        collected.append(group)
 
 
 @contextmanager
@@ -99,19 +105,24 @@ def together() -> Iterator[None]:
     finally:
         _collected.reset(token)
         if collected:
-            relay_events(collected)
+            relay_groups(collected)
 
 
-def relay_events(event_ids: Sequence[UUID]) -> None:
-    """Sends these events if it can. Never raises: they are stored, and the sweep tries again.
+def relay_groups(groups: Sequence[UUID]) -> None:
+    """Sends what is due of these groups if it can. Never raises: events are stored, and the sweep tries again.
 
+    Asks until nothing is due: whoever added an event while an earlier one of its group was being sent has left it here.
     After a round in which nothing arrived, or a service was not reached, the next few seconds are left to the sweep, so
     that requests do not wait.
     """
     if _breaker.is_open:
         return
+    chosen = {
+        "destinations": [destination.value for destination in Destination],
+        "groups": [str(group) for group in groups],
+    }
     try:
-        while sent := _relay_round(_CLAIM_CHOSEN, {"events": [str(event_id) for event_id in event_ids]}):
+        while sent := _relay_round(_CLAIM_OF_GROUPS, chosen):
             pass
         if sent == 0:
             _breaker.trip()

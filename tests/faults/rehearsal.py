@@ -192,7 +192,7 @@ class Rehearsal:
 
     def _leave_to_the_sweep(self) -> None:
         self._variant()
-        seams.replace("chalicelib.messaging.relay:relay_events", lambda _: lambda event_ids: None)
+        seams.replace("chalicelib.messaging.relay:relay_groups", lambda _: lambda groups: None)
 
     def _let_die(self, message: dict[str, Any]) -> None:
         """Makes a dead letter of the message."""

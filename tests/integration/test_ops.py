@@ -31,12 +31,11 @@ WAY = [
     ("api_handler", "queue", "order.placed sent to orders.fifo"),
     ("fulfil_orders", "consumer", "order.placed done"),
     ("fulfil_orders", "outbox", "order.confirmed stored"),
-    ("fulfil_orders", "topic", "order.confirmed sent to order-events"),
     ("send_emails", "consumer", "order.confirmed done"),
     ("send_emails", "e-mail", "order-confirmed sent"),
 ]
 
-PATIENCE = "90"  # on a busy machine an event may be left to the sweep, which comes every minute
+PATIENCE = "90"  # seconds
 
 Completed = subprocess.CompletedProcess[str]
 Command = Callable[..., Completed]
@@ -111,6 +110,8 @@ def test_an_order_is_traced_through_every_hop(ops: Command, answer: httpx.Respon
     hops = [(hop["function"], hop["hop"], hop["what"]) for hop in found["hops"]]
     assert found["missing"] == [], hops
     assert [hop for hop in hops if hop in WAY] == WAY
+    # By whichever function is sending when it is stored: `order.placed` may still be on its way to the topic.
+    assert "order.confirmed sent to order-events" in [what for _, place, what in hops if place == "topic"]
     assert ("send_pushes", "consumer", "order.confirmed done") in hops  # to nobody: there are no devices
     for kind in ("order.placed", "order.confirmed"):
         assert ("record_activity", "activity", f"{kind} recorded") in hops

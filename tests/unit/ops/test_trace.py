@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 MADE = datetime(2026, 11, 22, 17, 29, 17, 587_000, tzinfo=UTC)
 
 LINES = [
-    ("api_handler", log_line("event stored", "17:29:17.700", **PLACED)),
+    ("api_handler", log_line("event stored", "17:29:17.700", **PLACED, destinations=["orders.fifo"])),
     ("api_handler", log_line("event published", "17:29:17.720", **PLACED, destination="orders.fifo")),
     ("api_handler", log_line("request", "17:29:17.728", route="POST /orders", status=201, milliseconds=131.4)),
 ]
