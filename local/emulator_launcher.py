@@ -12,10 +12,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import queue
 import re
 import signal
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -36,6 +38,7 @@ _MODEL_ACTIONS = {
     "bedrock:Converse": "bedrock:InvokeModel",
     "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
 }
+_END_OF_LOG = "--- end of the log of this invocation ---"
 _GEOGRAPHIES = {"apac", "eu", "global", "us"}
 
 
@@ -164,6 +167,25 @@ def share_packages() -> None:
     """Unpack a package once for all processes of functions, as `unpacking.py` does."""
     shared = _beside("unpacking").SharedZipFile
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": shared})
+
+
+def mend_logs() -> None:
+    """Keep what an invocation logs with it; the emulator waits 50 ms for a line, and tells later ones with the next.
+
+    Each invocation ends its log with a line that says so, and the emulator reads on until then.
+    """
+    start, answer, rest = lambda_runtime._PYTHON_WORKER_SCRIPT.rpartition("_real_stdout.flush()")
+    end = f'sys.stderr.write("{_END_OF_LOG}\\n"); sys.stderr.flush(); '
+    lambda_runtime._PYTHON_WORKER_SCRIPT = start + end + answer + rest
+
+    def lines_of_one(worker: Any, *_: Any, **__: Any) -> str:
+        lines = []
+        with suppress(queue.Empty):  # a process that has died says nothing more
+            while (line := worker._stderr_queue.get(timeout=1)) != _END_OF_LOG:
+                lines.append(line)
+        return "\n".join(lines)
+
+    lambda_runtime.Worker._drain_stderr_bounded = lines_of_one
 
 
 def mend_streams() -> None:
@@ -305,6 +327,7 @@ if __name__ == "__main__":
     mend_resources()
     mend_models()
     share_packages()
+    mend_logs()
     mend_streams()
     mend_model_stream()
     mend_bucket_events()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import httpx
@@ -37,6 +38,17 @@ def test_request_without_an_id_is_logged_under_the_one_that_it_got(stack: Stack,
 
     (line,) = [line for line in json_lines(stack, "api_handler") if line.get("correlation_id") == given]
     assert (line["route"], line["status"]) == ("GET /products", 422)
+
+
+def test_every_line_of_a_request_is_there_once_it_is_answered(stack: Stack, visitor: httpx.Client) -> None:
+    mine = [f"burst-{uuid4().hex}" for _ in range(30)]
+
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(lambda each: visitor.get("/health", headers={"X-Correlation-Id": each}), mine))
+
+    lines = stack.log_lines("api_handler")
+    assert [sum(each in line for line in lines) for each in mine] == [1] * len(mine)
+    assert not any("end of the log" in line for line in lines)
 
 
 def test_function_without_a_request_logs_under_its_own_request_id(stack: Stack) -> None:
