@@ -93,10 +93,12 @@ def test_the_record_and_the_push_belong_to_the_request(api: Api, stack: Stack, s
     headers = {"Idempotency-Key": person.id, "X-Correlation-Id": correlation_id}
     assert person.http.post("/orders", json={"lines": lines}, headers=headers).status_code == 201
 
+    both = {"order.placed", "order.confirmed"}
     for function, words in (("record_activity", "activity recorded"), ("push_activity", "event pushed")):
-        until(lambda function=function, words=words: _logged(stack, function, correlation_id, words) == 2)
+        until(lambda function=function, words=words: _logged(stack, function, correlation_id, words) == both)
 
 
-def _logged(stack: Stack, function: str, correlation_id: str, words: str) -> int:
-    lines = [line for line in stack.log_lines(function) if correlation_id in line]
-    return sum(words in line for line in lines)
+def _logged(stack: Stack, function: str, correlation_id: str, words: str) -> set[str]:
+    """The types of the events of the request for which `function` logged these words, once or more often."""
+    lines = [line for line in stack.log_lines(function) if correlation_id in line and words in line]
+    return {json.loads(line)["type"] for line in lines}

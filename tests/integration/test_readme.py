@@ -35,12 +35,12 @@ def test_every_line_of_the_tour_answers_as_the_readme_shows(stack: Stack) -> Non
     steps = tour((CHECKOUT / "README.md").read_text())
     outputs = run([as_for_the_test(step.command, stack) for step in steps])
 
-    wrong = {
-        step.command: {"not there": missing, "but": output}
+    wrong = [
+        f"$ {step.command}\n{output.strip()}\n... is without:\n" + "\n".join(missing)
         for step, output in zip(steps, outputs, strict=True)
         if (missing := step.missing(output))
-    }
-    assert wrong == {}
+    ]
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_the_tour_shows_every_answer_of_the_api() -> None:
