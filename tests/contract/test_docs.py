@@ -20,6 +20,7 @@ import chalicelib
 from chalicelib.errors import MarketplaceError
 from chalicelib.web import problems
 from chalicelib.web.endpoint import Endpoint
+from infra.verify.lint import lint
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("[!.]*/README.md")])
@@ -31,6 +32,8 @@ TOP_LEVEL = {
     *("requirements-jobs.txt", "requirements-jobs.in", "Dockerfile"),
 }
 MADE_LATER = re.compile(r"\.chalice/deploy|[…<{*]|build/")
+
+_PARAMETER = re.compile(r"/marketplace/\$\{Stage\}/([a-z/-]+)")
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -66,6 +69,23 @@ def test_every_python_command_that_is_mentioned_exists(document: Path) -> None:
         assert find_spec(module), f"python -m {module}"
         if module in {"infra", "local", "ops"}:
             assert options <= _options(module, command), f"python -m {module} {' '.join(command)}"
+
+
+def test_the_templates_in_documents_are_clean_to_cfn_lint(tmp_path: Path) -> None:
+    templates = [template for document in DOCUMENTS for template in _templates(document)]
+
+    assert templates
+    for template in templates:
+        assert _lint(tmp_path, template) == []
+        assert _lint(tmp_path, template.replace("RouteKey:", "Key:")) != []
+
+
+def test_the_templates_in_documents_read_parameters_that_stacks_know() -> None:
+    stacks = "".join(path.read_text() for path in (ROOT / "infra" / "stacks").glob("*.yaml"))
+    read = set(_PARAMETER.findall("".join(template for document in DOCUMENTS for template in _templates(document))))
+
+    assert read
+    assert read <= set(_PARAMETER.findall(stacks))
 
 
 def test_the_table_of_problem_types_is_the_codes() -> None:
@@ -162,6 +182,16 @@ def _routes_under(project: Path, path: str) -> list[str]:
         [sys.executable, "-c", script], cwd=project, env=environment, capture_output=True, text=True, check=True
     )
     return sorted(line for line in run.stdout.splitlines() if line.partition(" ")[2].startswith(path))
+
+
+def _templates(document: Path) -> list[str]:
+    """The whole CloudFormation templates in the YAML blocks of `document`."""
+    return re.findall(r"```yaml\n(AWSTemplateFormatVersion.*?)```", document.read_text(), re.DOTALL)
+
+
+def _lint(folder: Path, template: str) -> list[str]:
+    (folder / "template.yaml").write_text(template)
+    return lint(folder / "template.yaml")
 
 
 def _commands(document: Path) -> Iterator[list[str]]:
