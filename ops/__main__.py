@@ -8,7 +8,7 @@ import sys
 from local.progress import Problem
 from ops import options
 
-COMMANDS = {"dead-letters": "ops.dead_letters", "trace": "ops.trace"}
+COMMANDS = {"dead-letters": "ops.dead_letters", "jobs": "ops.jobs", "trace": "ops.trace"}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from infra.stages import LAPTOP, STAGE_NAMES
@@ -25,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     text = "list, show and redrive dead letters: messages that failed three times"
     add_dead_letters(commands.add_parser("dead-letters", help=text, description=text))
+    text = "list a stage's jobs and start one once, now or at a time"
+    add_jobs(commands.add_parser("jobs", help=text, description=text))
     text = "print the way of a request through every hop"
     add_trace(commands.add_parser("trace", help=text, description=text))
     return whole
@@ -47,6 +49,26 @@ def add_dead_letters(parser: argparse.ArgumentParser) -> None:
         every[name].add_argument("--limit", type=_limit, default=MOST_MESSAGES, help="at most so many (100)")
     every["show"].add_argument("--body", action="store_true", help="with the messages themselves")
     every["redrive"].add_argument("--execute", action="store_true", help="do it; without this say what would be done")
+    for each in every.values():
+        _add_json(each)
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `jobs`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    every = {
+        "list": actions.add_parser("list", help="what starts by itself, and what is to be started once"),
+        "start": actions.add_parser("start", help="start a job once, with the settings of its own schedule"),
+        "cancel": actions.add_parser("cancel", help="take back a start whose time has not come"),
+    }
+    every["start"].add_argument("name", help="the job, for example export-catalogue")
+    every["start"].add_argument(
+        "--at",
+        type=_minute,
+        help="when, with a time zone, for example 2026-12-01T02:00+01:00; without it in about a minute",
+        metavar="TIME",
+    )
+    every["cancel"].add_argument("name", help="what `jobs start` or `jobs list` call it")
     for each in every.values():
         _add_json(each)
 
@@ -84,3 +106,15 @@ def _seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text):
         raise argparse.ArgumentTypeError("seconds are expected")
     return float(text)
+
+
+def _minute(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a time such as 2026-12-01T02:00+01:00 is expected") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no time zone: add one as in …T02:00+01:00, or Z for UTC")
+    if moment.timestamp() % 60:
+        raise argparse.ArgumentTypeError("jobs start at a whole minute: leave the seconds out")
+    return moment

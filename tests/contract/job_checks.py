@@ -24,6 +24,23 @@ def wrong_names(template: Template, jobs: Collection[str]) -> list[str]:
     return faults + [f"nothing starts {name}" for name in commands if name not in started]
 
 
+def strange_names(template: Template) -> list[str]:
+    """`python -m ops jobs` finds the group and the log; schedules and log streams are called like their job."""
+    group, logs = (template["Resources"][name]["Properties"] for name in ("Schedules", "Logs"))
+    faults = [] if group["Name"] == {"Fn::Sub": "marketplace-${Stage}-jobs"} else ["another group"]
+    if logs["LogGroupName"] != {"Fn::Sub": "/marketplace/${Stage}/jobs"}:
+        faults.append("another log group")
+    containers = dict(_containers(template))
+    for name, schedule in _schedules(template).items():
+        container = containers[schedule["Target"]["EcsParameters"]["TaskDefinitionArn"]["Ref"]]
+        (job,) = container["Command"]
+        if schedule["Name"] != job or schedule["GroupName"] != {"Ref": "Schedules"}:
+            faults.append(f"{name} is not {job} of the group")
+        if container["LogConfiguration"]["Options"]["awslogs-stream-prefix"] != job:
+            faults.append(f"{job} logs under another name")
+    return faults
+
+
 def unsafe_tasks(template: Template) -> list[str]:
     """A task writes nothing to its disk, is nobody in particular, and has a role that is no other's."""
     roles = [str(each["TaskRoleArn"]) for each in of_type(template, "AWS::ECS::TaskDefinition").values()]

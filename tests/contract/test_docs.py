@@ -209,7 +209,8 @@ def _module_commands(document: Path) -> Iterator[tuple[str, tuple[str, ...], set
     for module, rest in re.findall(r"python -m ([\w.]+)([^|)\n]*)", lines):
         values = re.sub(r"--(home|profile|region|stage) \S+", r"--\1", rest)
         words = [word for word in values.split() if re.fullmatch("[a-z][a-z-]*", word)]
-        yield module, tuple(words[: 2 if words[:1] == ["dead-letters"] else 1]), set(re.findall(r"--[a-z-]+", rest))
+        depth = 2 if words[:1] in (["dead-letters"], ["jobs"]) else 1
+        yield module, tuple(words[:depth]), set(re.findall(r"--[a-z-]+", rest))
 
 
 @cache

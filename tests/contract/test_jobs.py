@@ -36,6 +36,7 @@ def dockerfile() -> str:
 def test_jobs_run_as_they_should(stage: str) -> None:
     template = deployed(PATH, Stage=stage, ImageDigest=DIGEST)
     assert checks.wrong_names(template, JOBS) == []
+    assert checks.strange_names(template) == []
     assert checks.unsafe_tasks(template) == []
     assert checks.careless_schedules(template) == []
     assert checks.deaf_to_failures(template) == []
@@ -107,6 +108,30 @@ def test_what_is_wrong_with_the_stack_is_noticed(prod: Template, check: str, bro
     broken(prod["Resources"])
     found = checks.wrong_names(prod, JOBS) if check == "wrong_names" else getattr(checks, check)(prod)
     assert [text for text in found if text.startswith(fault)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        (lambda r: r["Schedules"]["Properties"].update(Name="x"), "another group"),
+        (lambda r: r["Logs"]["Properties"].update(LogGroupName="x"), "another log group"),
+        (
+            lambda r: r["IndexSearchSchedule"]["Properties"].update(Name="x"),
+            "IndexSearchSchedule is not index-search of the group",
+        ),
+        (
+            lambda r: r["IndexSearchSchedule"]["Properties"].update(GroupName="x"),
+            "IndexSearchSchedule is not index-search of the group",
+        ),
+        (
+            lambda r: _container(r)["LogConfiguration"]["Options"].update({"awslogs-stream-prefix": "x"}),
+            "export-catalogue logs under another name",
+        ),
+    ],
+)
+def test_a_name_that_operators_do_not_expect_is_noticed(prod: Template, broken: Break, fault: str) -> None:
+    broken(prod["Resources"])
+    assert checks.strange_names(prod) == [fault]
 
 
 def test_the_image_has_what_hashes_vouch_for_and_nothing_to_install_more_with(dockerfile: str) -> None:

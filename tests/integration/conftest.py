@@ -9,9 +9,10 @@ import pytest
 
 from tests.grants.modules import SOME_LEFT_OUT
 from tests.integration.actors import admin, api, buyer, moderator, seller, visitor
+from tests.integration.operators import ops
 from tests.stack import stack, stack_process
 
-__all__ = ["admin", "api", "buyer", "moderator", "seller", "stack", "stack_process", "visitor"]
+__all__ = ["admin", "api", "buyer", "moderator", "ops", "seller", "stack", "stack_process", "visitor"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from local.stacks import PREFIX
 from ops import account
 from ops.dead_letters import ask
 from tests.integration.actors import Actor, Api, a_key
+from tests.integration.operators import Command, answer_of, python
 from tests.stack import Stack
 
 WAY = [
@@ -36,28 +36,6 @@ WAY = [
 ]
 
 PATIENCE = "90"  # seconds
-
-Completed = subprocess.CompletedProcess[str]
-Command = Callable[..., Completed]
-
-
-def python(module: str, *arguments: str, **variables: str) -> Completed:
-    """A command as a person starts it, with nothing in the environment but these variables."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=CHECKOUT,
-        env={"PATH": os.environ["PATH"], **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="session")
-def ops(stack: Stack) -> Command:
-    """`python -m ops` for the running system."""
-    return lambda *arguments: python("ops", "--home", str(stack.home.folder), *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -275,7 +253,7 @@ def profile(stack: Stack, tmp_path: Path) -> Callable[[str, str], dict[str, str]
     return written
 
 
-@pytest.mark.parametrize("command", [("dead-letters", "list"), ("trace", "some-request")])
+@pytest.mark.parametrize("command", [("dead-letters", "list"), ("jobs", "list"), ("trace", "some-request")])
 def test_a_stage_that_is_not_deployed_is_a_sentence(
     stack: Stack, profile: Callable[[str, str], dict[str, str]], command: tuple[str, ...]
 ) -> None:
@@ -284,7 +262,7 @@ def test_a_stage_that_is_not_deployed_is_a_sentence(
     asked = python("ops", "--stage", "staging", "--profile", "laptop", *command, **root)
 
     assert asked.returncode == 1
-    assert re.match(r"There is nothing of this name: .*staging|No function of the stage staging", asked.stderr)
+    assert re.match(r"There is nothing of this name: .*staging|(No function of t|T)he stage staging has", asked.stderr)
     assert "Traceback" not in asked.stderr
 
 
@@ -298,12 +276,13 @@ def test_somebody_without_the_right_is_told_which_they_lack(
 
     denied = [
         python("ops", "--stage", "dev", "--profile", "laptop", *command, **nobody)
-        for command in (("dead-letters", "list"), ("trace", "some-request"))
+        for command in (("dead-letters", "list"), ("trace", "some-request"), ("jobs", "list"))
     ]
 
-    assert [run.returncode for run in denied] == [1, 1]
+    assert [run.returncode for run in denied] == [1, 1, 1]
     assert re.match("AWS denies it: .*lambda:InvokeFunction", denied[0].stderr)
     assert re.match("AWS denies it: .*logs:DescribeLogGroups", denied[1].stderr)
+    assert re.match("AWS denies it: .*scheduler:ListSchedules", denied[2].stderr)
 
 
 def test_keys_that_are_not_accepted_are_a_sentence(profile: Callable[[str, str], dict[str, str]]) -> None:
@@ -347,13 +326,6 @@ def unknown_order() -> dict[str, Any]:
 def orders_of(lines: Iterable[str]) -> Iterator[str]:
     """The listed e-mails that are about an order."""
     return (line for line in lines if " order " in line)
-
-
-def answer_of(run: Completed) -> dict[str, Any]:
-    """What a command printed for a script."""
-    assert run.returncode == 0, run.stderr
-    answer: dict[str, Any] = json.loads(run.stdout)
-    return answer
 
 
 def audited(stack: Stack) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ import pytest
 from local.home import CHECKOUT
 
 
-@pytest.mark.parametrize("command", [("dead-letters", "list"), ("trace", "some-request", "--wait", "60")])
+@pytest.mark.parametrize(
+    "command", [("dead-letters", "list"), ("jobs", "list"), ("trace", "some-request", "--wait", "60")]
+)
 def test_a_command_that_waits_for_an_answer_is_interrupted(command: tuple[str, ...]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment = {

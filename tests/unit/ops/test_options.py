@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -36,6 +36,28 @@ def test_an_age_has_a_unit(text: str, age: int) -> None:
     assert parsed("trace", "some-request", "--since", text).since == timedelta(seconds=age)
 
 
+@pytest.mark.parametrize("text", ["2026-12-01T02:00+01:00", "2026-12-01T01:00Z", "2026-12-01T06:30:00+05:30"])
+def test_a_start_has_a_time_with_a_zone(text: str) -> None:
+    assert parsed("jobs", "start", "index-search", "--at", text).at == datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("2026-12-01T02:00", "2026-12-01T02:00 has no time zone"),
+        ("2026-12-01", "2026-12-01 has no time zone"),
+        ("2026-12-01T02:00:30Z", "leave the seconds out"),
+        ("2026-12-01T02:00+01:00:30", "leave the seconds out"),
+        ("tomorrow", "a time such as 2026-12-01T02:00+01:00 is expected"),
+    ],
+)
+def test_another_time_is_a_usage_error(text: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed("jobs", "start", "index-search", "--at", text)
+
+    assert sentence in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -48,6 +70,9 @@ def test_an_age_has_a_unit(text: str, age: int) -> None:
         ("dead-letters", "redrive", "emails", "--limit", "101"),
         ("dead-letters", "redrive"),
         ("dead-letters",),
+        ("jobs",),
+        ("jobs", "start"),
+        ("jobs", "cancel"),
         (),
     ],
 )

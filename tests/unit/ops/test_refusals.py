@@ -61,7 +61,7 @@ def test_other_errors_are_not_hidden() -> None:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("command", [("dead-letters", "list"), ("trace", "some-request")])
+@pytest.mark.parametrize("command", [("dead-letters", "list"), ("jobs", "list"), ("trace", "some-request")])
 def test_without_credentials_it_says_so(command: tuple[str, ...]) -> None:
     run = ops("--stage", "dev", *command)
 
@@ -92,7 +92,7 @@ def test_where_nothing_listens_it_says_so() -> None:
     assert run.stderr.startswith("AWS cannot be reached: Could not connect to the endpoint URL")
 
 
-@pytest.mark.parametrize("command", [("dead-letters", "list"), ("trace", "some-request")])
+@pytest.mark.parametrize("command", [("dead-letters", "list"), ("jobs", "list"), ("trace", "some-request")])
 def test_a_laptop_on_which_nothing_runs_is_told_how_to_start(command: tuple[str, ...], tmp_path: Path) -> None:
     run = ops("--home", str(tmp_path / "empty"), *command)
 
