@@ -150,8 +150,7 @@ def _told(account: Account, job: Schedule, moment: datetime) -> dict[str, Any]:
 
 def _plain(schedule: Schedule, found: Sequence[Schedule]) -> dict[str, Any]:
     """`schedule` as JSON; one that starts a job once is `outdated` when the job's own starts something else by now."""
-    jobs = {each.name: each for each in found if not each.is_once}
-    job = jobs.get(schedule.name.rpartition("-")[0]) if schedule.is_once else None
+    job = next((each for each in found if schedule.is_once and each.name == schedule.name.rpartition("-")[0]), None)
     return {
         "name": schedule.name,
         "expression": schedule.expression,
