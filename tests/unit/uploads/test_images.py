@@ -17,6 +17,7 @@ from tests.pictures import TYPES, encoded, gradient, jpeg_of_scans, metadata_of,
 
 KINDS = list(TYPES)
 MODES = {"JPEG": "1 L RGB CMYK YCbCr", "PNG": "1 L LA P RGB RGBA I I;16", "WEBP": "L LA RGB RGBA CMYK"}
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # made once: the time is in it
 SEPARATE = {1: "tl tr", 2: "tr tl", 3: "br bl", 4: "bl br", 5: "tl bl", 6: "bl tl", 7: "br tr", 8: "tr br"}
 """By EXIF's orientation: the corners of the stored picture that are shown at the top left and the top right."""
 
@@ -238,9 +239,7 @@ def _everything(kind: str) -> dict[str, Any]:
     exif = Image.Exif()
     exif[Base.Artist] = "somebody"
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
-    options: dict[str, Any] = {
-        "exif": exif, "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    }  # fmt: skip
+    options: dict[str, Any] = {"exif": exif, "icc_profile": SRGB}
     if kind == "PNG":
         return options
     return options | {"xmp": b"<x:xmpmeta>somebody</x:xmpmeta>"} | ({"comment": "somebody"} if kind == "JPEG" else {})
@@ -248,7 +247,7 @@ def _everything(kind: str) -> dict[str, Any]:
 
 def _profile_of_swapped_primaries() -> bytes:
     """sRGB's profile with the columns of red and blue exchanged."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile = bytearray(SRGB)
     red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
     profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
     return bytes(profile)
