@@ -30,6 +30,7 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.persistence import save_all
 from ministack.services import apigateway, apigateway_v1, eventbridge, lambda_svc, s3, ses, ses_v2, sns
+from ministack.services.cloudformation import provisioners
 
 _BATCHES = {
     "sns:PublishBatch", "sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch",
@@ -286,6 +287,30 @@ def mend_rest_import() -> None:
     apigateway_v1._create_rest_api, apigateway_v1.handle_request = create_whole, handle_put
 
 
+def mend_global_tables() -> None:
+    """Make a table that may have replicas as any other one, with the tags and the protection that its replica here has.
+
+    The emulator leaves replicas out, and a change set does not know what replaces such a table.
+    """
+    kind, plain, types = "AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table", provisioners._RESOURCE_HANDLERS
+    provisioners._REPLACING_PROPERTIES[kind] = provisioners._REPLACING_PROPERTIES[plain]
+    create, update = types[plain]["create"], types[plain]["update"]
+
+    def create_here(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        return create(logical_id, _here(properties), stack)
+
+    def update_here(name: str, old: dict[str, Any], new: dict[str, Any], *of_stack: Any) -> Any:
+        return update(name, _here(old), _here(new), *of_stack)
+
+    types[kind] = {**types[kind], "create": create_here, "update": update_here, "update_with_logical_id": True}
+
+
+def _here(properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a table in its stack's region, which its first replica is in."""
+    first, *_ = properties.get("Replicas", [{}])
+    return {name: value for name, value in {**properties, **first}.items() if name not in ("Replicas", "Region")}
+
+
 def _publish_mail_events(request: dict[str, Any], message_id: str) -> None:
     configured = ses_v2._config_sets.get(request.get("ConfigurationSetName", "")) or {}
     destinations = (configured.get("EventDestinations") or {}).values()
@@ -335,5 +360,6 @@ if __name__ == "__main__":
     mend_notifications()
     mend_mail_events()
     mend_rest_import()
+    mend_global_tables()
     signal.signal(signal.SIGUSR1, save)
     app.main()

@@ -21,11 +21,15 @@ FEWEST_PASSED = 200
 
 @dataclass(frozen=True)
 class Skip:
-    """A rule that some resources break on purpose. `resources` is a regular expression over `stack Type.LogicalId`."""
+    """A rule that some resources break on purpose. `resources` is a regular expression over `stack Type.LogicalId`.
+
+    `framework` is the language in which checkov has the rule for them: `cloudformation` or `terraform`.
+    """
 
     id: str
     resources: str
     reason: str
+    framework: str = "cloudformation"
 
     def covers(self, failure: str) -> bool:
         """Whether `failure` (`id stack Type.LogicalId`) is meant."""
@@ -54,14 +58,15 @@ def skips() -> list[Skip]:
     return [Skip(**entry) for entry in tomllib.loads(SKIPS.read_text())["skip"]]
 
 
-def judge(report: dict[str, Any], meant: Sequence[Skip], *, every_skip: bool = True) -> Outcome:
-    """What a report of checkov says about the stacks, and about the list of what is `meant`.
+def judge(report: dict[str, Any], meant: Sequence[Skip], framework: str = "cloudformation") -> Outcome:
+    """What a report of checkov says about the stacks in one language, and about the list of what is `meant`.
 
-    With `every_skip`, a rule on the list that nothing breaks is a finding, too.
+    A rule that the list has for this language and that nothing breaks is a finding, too.
     """
     failures = [_failure(check) for check in report["results"]["failed_checks"]]
     unmeant = [failure for failure in failures if not any(skip.covers(failure) for skip in meant)]
-    unused = [skip for skip in meant if every_skip and not any(skip.covers(failure) for failure in failures)]
+    own = [skip for skip in meant if skip.framework == framework]
+    unused = [skip for skip in own if not any(skip.covers(failure) for failure in failures)]
     summary = report["summary"]
     findings = [*unmeant, *(f"{skip.id} {skip.resources} is on the list, and nothing breaks it" for skip in unused)]
     if summary["parsing_errors"]:

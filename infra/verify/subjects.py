@@ -15,7 +15,13 @@ from infra.terraform import export
 
 STACKS = PROJECT / "infra" / "stacks"
 # With everything that a parameter can add.
-PROD = {"Stage": "prod", "ImageDigest": f"sha256:{'0' * 64}", "Domain": "shop.example.com", "Edge": "true"}
+PROD = {
+    "Stage": "prod",
+    "ImageDigest": f"sha256:{'0' * 64}",
+    "Domain": "shop.example.com",
+    "Edge": "true",
+    "TableReplicaRegion": "eu-west-1",
+}
 
 
 class Subjects:

@@ -30,6 +30,7 @@ EVERYTHING = {
     "image_digest": f"sha256:{'0' * 64}",
     "budget_amount": 10,
     "api_provisioned_concurrency": 1,
+    "table_replica_region": "eu-west-1",
 }
 _LONGEST = 800
 

@@ -42,7 +42,7 @@ def checkov(subjects: Subjects) -> Outcome:
         for name, resource in template["Resources"].items()
     }
     report = of_stacks(json.loads(ended.stdout), origins, _left_out(subjects) - set(origins))
-    outcome = security.judge(report, security.skips(), every_skip=False)
+    outcome = security.judge(report, security.skips(), "terraform")
     if "Traceback" in ended.stderr:
         return replace(outcome, state=State.FAILED, findings=[*outcome.findings, ended.stderr[-500:]])
     return outcome

@@ -22,6 +22,7 @@ EXPENDABLE = {
 _ALWAYS = "AWS encrypts every one of them"
 ENCRYPTED: dict[str, str | Callable[[Template], object]] = {
     "AWS::Cognito::UserPool": _ALWAYS,
+    "AWS::DynamoDB::GlobalTable": lambda table: table.get("SSESpecification", {}).get("SSEEnabled"),
     "AWS::DynamoDB::Table": lambda table: table.get("SSESpecification", {}).get("SSEEnabled"),
     "AWS::ECR::Repository": lambda images: images.get("EncryptionConfiguration"),
     "AWS::ElastiCache::ServerlessCache": lambda cache: cache.get("KmsKeyId"),
@@ -34,6 +35,16 @@ ENCRYPTED: dict[str, str | Callable[[Template], object]] = {
     "AWS::SQS::Queue": lambda queue: queue.get("SqsManagedSseEnabled") is True or queue.get("KmsMasterKeyId"),
 }
 """How each type is encrypted, or why nothing has to be said."""
+
+
+REPLICA: dict[str, Callable[[Template], object]] = {
+    "may be deleted": lambda replica: replica.get("DeletionProtectionEnabled") is True,
+    "cannot go back in time": lambda replica: (
+        replica.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is True
+    ),
+    "has no tags": lambda replica: {"project", "stage"} <= {tag["Key"] for tag in replica.get("Tags", [])},
+}
+"""What holds for a copy of a table in any region, by what is wrong where it does not."""
 
 
 def lost_with_the_stack(stack: str, template: Template) -> list[str]:
@@ -69,6 +80,17 @@ def unprotected(stack: str, template: Template) -> list[str]:
         for name, resource in template["Resources"].items()
         if (protection := protections.get(resource["Type"]))
         and resource["Properties"].get(protection[0]) != protection[1]
+    ]
+
+
+def neglected_replicas(stack: str, template: Template) -> list[str]:
+    """What is not said of a table's replica: each is protected, saved and tagged by itself, also the first one."""
+    return [
+        f"{stack} {name}: replica {number} {fault}"
+        for name, resource in template["Resources"].items()
+        for number, replica in enumerate(resource.get("Properties", {}).get("Replicas", []))
+        for fault, is_kept in REPLICA.items()
+        if not is_kept(replica)
     ]
 
 

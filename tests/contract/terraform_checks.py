@@ -32,6 +32,7 @@ GIVEN = {
     "ManagedLogin": "true",
     "Nat": "each",
     "Repository": "owner/name",
+    "TableReplicaRegion": "eu-west-1",
 }
 # What `deploy` gives to CloudFormation, and what the module refers to in its place.
 _REFERRED = {
@@ -62,8 +63,9 @@ EXPLAINED = {
     "AWS::CloudFront::Function": r"(project|stage)=\w+",
     # Second factors are a list there, a block here; the provider wants the lengths of attributes said.
     "AWS::Cognito::UserPool": r"SOFTWARE_TOKEN_MFA|0|2048|true",
-    # Keys have arguments of their own; a stream is on when it has a view there.
-    "AWS::DynamoDB::Table": r"HASH|RANGE|true",
+    # Keys have arguments of their own; a stream is on when it has a view there. The replica in the table's own region
+    # is the table, and the others get its tags from it.
+    "AWS::DynamoDB::GlobalTable": r"HASH|RANGE|true|<region>|(project|stage)=\w+",
     # The group is told by its ARN there.
     "AWS::EC2::FlowLog": r"VPC|<(arn of )?network_flow_logs>",
     # Of the zones that are there.

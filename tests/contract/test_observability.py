@@ -45,7 +45,7 @@ def things(stage: str, app: Template) -> dict[str, set[str]]:
         },
         "QueueName": names("services", "AWS::SQS::Queue", "QueueName", stage),
         "TopicName": names("services", "AWS::SNS::Topic", "TopicName", stage),
-        "TableName": names("services", "AWS::DynamoDB::Table", "TableName", stage),
+        "TableName": names("services", "AWS::DynamoDB::GlobalTable", "TableName", stage),
         "DBClusterIdentifier": names("data", "AWS::RDS::DBCluster", "DBClusterIdentifier", stage),
         "DBInstanceIdentifier": names("data", "AWS::RDS::DBInstance", "DBInstanceIdentifier", stage),
         "ProxyName": names("data", "AWS::RDS::DBProxy", "DBProxyName", stage),

@@ -17,7 +17,12 @@ from tests.contract.conftest import Built
 STACKS = sorted((PROJECT / "infra" / "stacks").glob("*.yaml"))
 REAL = ("staging", "prod")
 # With everything that a parameter can add.
-MOST = {"ImageDigest": f"sha256:{'0' * 64}", "Edge": "true", "ManagedLogin": "true"}
+MOST = {
+    "ImageDigest": f"sha256:{'0' * 64}",
+    "Edge": "true",
+    "ManagedLogin": "true",
+    "TableReplicaRegion": "eu-west-1",
+}
 
 
 def stack(path: Path, stage: str) -> dict[str, Any]:
@@ -37,6 +42,7 @@ def test_data_outlives_its_stack(path: Path, stage: str) -> None:
     assert checks.lost_with_the_stack(path.stem, template) == []
     assert checks.unencrypted(path.stem, template) == []
     assert checks.unprotected(path.stem, template) == []
+    assert checks.neglected_replicas(path.stem, template) == []
 
 
 @pytest.mark.parametrize("stage", ["dev", *REAL])
@@ -102,7 +108,6 @@ def test_a_type_of_which_nothing_is_said_counts_as_not_encrypted() -> None:
     ("where", "name", "setting"),
     [
         ("services", "UserPool", "DeletionProtection"),
-        ("services", "Table", "DeletionProtectionEnabled"),
         ("data", "Database", "DeletionProtection"),
     ],
 )
@@ -110,3 +115,18 @@ def test_what_a_mistake_may_delete_is_noticed(where: str, name: str, setting: st
     template = stack(PROJECT / "infra" / "stacks" / f"{where}.yaml", "prod")
     del template["Resources"][name]["Properties"][setting]
     assert checks.unprotected(where, template) == [f"{where} {name} may be deleted"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ("DeletionProtectionEnabled", "may be deleted"),
+        ("PointInTimeRecoverySpecification", "cannot go back in time"),
+        ("Tags", "has no tags"),
+    ],
+)
+def test_a_replica_that_is_kept_less_well_is_noticed(setting: str, fault: str, number: int) -> None:
+    template = stack(PROJECT / "infra" / "stacks" / "services.yaml", "prod")
+    del template["Resources"]["Table"]["Properties"]["Replicas"][number][setting]
+    assert checks.neglected_replicas("services", template) == [f"services Table: replica {number} {fault}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cfnlint.decode import cfn_yaml
 from chalicelib import config
 from infra.bindings import PARAMETERS
 from infra.build import PROJECT
+from infra.deployed import deployed, of_type, refusals
 from infra.verify.lint import lint
 from tests.contract import media_checks
 from tests.contract.lint import expanded
@@ -19,6 +21,7 @@ from tests.contract.lint import expanded
 Break = Callable[[dict[str, Any]], object]
 
 TEMPLATE = PROJECT / "infra" / "stacks" / "services.yaml"
+TABLE = "AWS::DynamoDB::GlobalTable"
 
 
 @pytest.fixture
@@ -122,6 +125,29 @@ def test_the_edges_secret_is_there_with_the_edge_alone_and_in_the_edges_region(t
     arn, none = template["Resources"]["OriginSecretArnParameter"]["Properties"]["Value"]["Fn::If"][1:]
     assert arn == {"Ref": "OriginSecret"}
     assert config.read({"ORIGIN_SECRET_ARN": none["Fn::Sub"]}).origin_secret == ""
+
+
+def test_the_table_has_a_replica_in_the_region_that_is_named() -> None:
+    here = {"Stage": "prod", "AWS::Region": "eu-central-1"}
+    (alone,) = of_type(deployed(TEMPLATE, **here), TABLE).values()
+    (copied,) = of_type(deployed(TEMPLATE, **here, TableReplicaRegion="eu-west-1"), TABLE).values()
+    (own,) = alone["Replicas"]
+    assert own["Region"] == "eu-central-1"
+    other = own | {"Region": "eu-west-1"}  # Terraform takes the tags of both from the first one
+    assert copied == alone | {"Replicas": [own, other]}
+
+
+@pytest.mark.parametrize(("region", "said"), [("none", 0), ("eu-west-1", 0), ("eu-central-1", 1)])
+def test_a_replica_is_in_another_region(region: str, said: int) -> None:
+    where = {"AWS::Region": "eu-central-1", "TableReplicaRegion": region}
+    assert len(refusals(TEMPLATE, Stage="prod", **where)) == said
+
+
+@pytest.mark.parametrize("region", ["none", "eu-west-1", "ap-southeast-4", "us-gov-east-1", "us-isob-east-1"])
+def test_regions_are_named_as_aws_does(template: dict[str, Any], region: str) -> None:
+    pattern = template["Parameters"]["TableReplicaRegion"]["AllowedPattern"]
+    assert re.fullmatch(pattern, region)
+    assert not any(re.fullmatch(pattern, wrong) for wrong in (region.upper(), f"{region} ", f"{region}a", "", "eu"))
 
 
 def test_mail_that_comes_back_is_told(template: dict[str, Any]) -> None:

@@ -83,6 +83,20 @@ def test_the_accounts_own_stacks_are_what_they_are(module: Modules) -> None:
     assert unequal(shared_stacks(), module(export.SHARED)) == []
 
 
+def test_a_tables_replica_has_the_tables_tags_and_its_protection(module: Modules) -> None:
+    for stage, is_protected in (("dev", False), ("prod", True)):
+        table = block(module(stage), "aws_dynamodb_table", "services_table")
+        assert table["tags"] == {"project": "marketplace", "stage": stage}
+        replica = table["dynamic"]["replica"]
+        assert replica["for_each"] == "${local.services_has_table_replica ? [1] : []}"
+        assert replica["content"] == {
+            "region_name": "${var.table_replica_region}",
+            "deletion_protection_enabled": is_protected,
+            "point_in_time_recovery": is_protected,
+            "propagate_tags": True,
+        }
+
+
 def test_what_differs_is_named(module: Modules, prod: Built) -> None:
     broken = module("prod")
     made = broken["app"]["resource"]

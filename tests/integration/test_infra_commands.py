@@ -20,7 +20,7 @@ import pytest
 from infra import catalogue
 from infra.__main__ import main
 from infra.build import MANIFEST, PACKAGE, TEMPLATE, build
-from infra.stages import ALIAS
+from infra.stages import ALIAS, DEFAULT_REGION
 from local import aws
 from tests.integration.emulated_account import Account, empty_account
 from tests.services import Services
@@ -45,7 +45,7 @@ def deployed(account: Account) -> Account:
     lines = run.stdout.splitlines()
     assert lines.index(f"{SERVICES}: done") < lines.index(f"{APPLICATION}: done")
     assert any(line.startswith("the schema is at revision 0") and "was at none" in line for line in lines)
-    assert "Table (AWS::DynamoDB::Table): CREATE_COMPLETE" in lines
+    assert "Table (AWS::DynamoDB::GlobalTable): CREATE_COMPLETE" in lines
     return account
 
 
@@ -140,8 +140,15 @@ def test_a_table_is_not_replaced_without_leave(
 
     printed = capsys.readouterr()
     assert "± Table" in printed.out
-    assert "Table (AWS::DynamoDB::Table) is replaced, and it holds items" in printed.err
+    assert "Table (AWS::DynamoDB::GlobalTable) is replaced, and it holds items" in printed.err
     assert deployed.client("dynamodb").list_tables()["TableNames"] == ["marketplace-dev"]
+
+
+def test_the_table_has_the_tags_of_its_replica(deployed: Account) -> None:
+    tables = deployed.client("dynamodb")
+    arn = tables.describe_table(TableName="marketplace-dev")["Table"]["TableArn"]
+    tags = {tag["Key"]: tag["Value"] for tag in tables.list_tags_of_resource(ResourceArn=arn)["Tags"]}
+    assert (tags["project"], tags["stage"]) == ("marketplace", "dev")
 
 
 def test_stacks_and_outputs_are_told(deployed: Account) -> None:
@@ -163,6 +170,7 @@ def test_stacks_and_outputs_are_told(deployed: Account) -> None:
         ("deploy", ("--stacks", "network"), "dev", "An emulator does not take the stack network"),
         ("deploy", ("--stacks", "services", "--parameter", "services.No=1"), "dev", "has no parameter No"),
         ("deploy", ("--stacks", "services", "--bucket", "nobody-s"), "dev", "There is no bucket nobody-s"),
+        ("deploy", ("--parameter", f"services.TableReplicaRegion={DEFAULT_REGION}"), "dev", "Give its replica another"),
         ("deploy", ("--build", "docs"), "dev", "There is no build in docs"),
         ("diff", ("--profile", "nobody-s"), "dev", "could not be found"),
     ],

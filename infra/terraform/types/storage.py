@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from infra.terraform.translation import Nested, Properties, Table, Translation, block, choice, inline, tags
+from infra.terraform.translation import Nested, Properties, Table, Translation, block, choice, ignored, inline, tags
 
 _KEYS: Table = {"HASH": "hash_key", "RANGE": "range_key"}
 
@@ -14,12 +14,19 @@ def _keyed(properties: Properties) -> Properties:
     return {**properties, "KeySchema": {key["KeyType"]: key["AttributeName"] for key in properties["KeySchema"]}}
 
 
+def _in_its_region(properties: Properties) -> Properties:
+    """The first replica is the table itself, where CloudFormation has it as one among others."""
+    first, *others = properties["Replicas"]
+    own = {name: value for name, value in first.items() if name != "Region"}
+    return {**_keyed(properties), **own, "Replicas": others}
+
+
 TYPES: Mapping[str, Translation] = {
-    "AWS::DynamoDB::Table": Translation(
+    "AWS::DynamoDB::GlobalTable": Translation(
         "aws_dynamodb_table",
         ref="name",
         attributes={"Arn": "arn", "StreamArn": "stream_arn"},
-        prepare=_keyed,
+        prepare=_in_its_region,
         arguments={
             "TableName": "name",
             "DeletionProtectionEnabled": "deletion_protection_enabled",
@@ -42,6 +49,18 @@ TYPES: Mapping[str, Translation] = {
             ),
             "SSESpecification": block("server_side_encryption", {"SSEEnabled": "enabled"}),
             "Tags": tags(),
+            "Replicas": block(
+                "replica",
+                {
+                    "Region": "region_name",
+                    "DeletionProtectionEnabled": "deletion_protection_enabled",
+                    "PointInTimeRecoverySpecification": inline(
+                        {"PointInTimeRecoveryEnabled": "point_in_time_recovery"}
+                    ),
+                    "Tags": ignored("the table's own, which it propagates"),
+                },
+                propagate_tags=True,
+            ),
         },
         fixed={"stream_enabled": True},
     ),

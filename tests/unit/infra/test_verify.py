@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ def test_a_report_is_held_to_the_list(found: dict[str, Any], finding: str) -> No
     outcome = security.judge(found, [LOGS])
     assert outcome.state is State.FAILED
     assert finding in outcome.findings
+
+
+def test_a_rule_that_checkov_has_for_terraform_alone_is_looked_for_there() -> None:
+    listed = replace(LOGS, framework="terraform")
+    assert security.judge(report(), [listed]).state is State.PASSED
+    (finding,) = security.judge(report(), [listed], "terraform").findings
+    assert finding.endswith("is on the list, and nothing breaks it")
+    assert security.judge(report(), [LOGS], "terraform").state is State.PASSED
 
 
 def test_the_list_stays_short() -> None:
