@@ -11,8 +11,9 @@ from rich.text import Text
 
 from infra.stages import LAPTOP
 from local.progress import Problem
-from ops import account, terminal
+from ops import actions, terminal
 from ops.account import Account
+from ops.actions import Action
 from ops.refusals import explained
 
 FUNCTION = "dead_letters"
@@ -22,12 +23,7 @@ Letter = Mapping[str, Any]
 
 def run(arguments: Namespace) -> None:
     """Do what `arguments.action` says, in the stage that the options choose."""
-    chosen = account.of(arguments)
-    answer = _ACTIONS[arguments.action](chosen, arguments)
-    if arguments.json:
-        terminal.write_json(answer)
-    else:
-        _PRINTED[arguments.action](answer, arguments)
+    actions.run(_ACTIONS, arguments)
 
 
 def ask(account: Account, action: str, **command: Any) -> dict[str, Any]:
@@ -146,5 +142,8 @@ def _where_to_look(account: Account) -> str:
     return f"The log group /aws/lambda/{account.prefix}{FUNCTION} holds more."
 
 
-_ACTIONS = {"list": _listed, "show": _shown, "redrive": _redriven}
-_PRINTED = {"list": _print_queues, "show": _print_letters, "redrive": _print_redrive}
+_ACTIONS = {
+    "list": Action(_listed, _print_queues),
+    "show": Action(_shown, _print_letters),
+    "redrive": Action(_redriven, _print_redrive),
+}

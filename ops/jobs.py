@@ -15,8 +15,9 @@ from rich.text import Text
 
 from infra.stages import APP, LAPTOP
 from local.progress import Problem
-from ops import account, terminal
+from ops import actions, terminal
 from ops.account import Account
+from ops.actions import Action
 from ops.schedules import Schedule, Schedules
 
 SOONEST = timedelta(seconds=20)
@@ -28,12 +29,7 @@ LONGEST_DESCRIPTION = 512
 
 def run(arguments: Namespace) -> None:
     """Do what `arguments.action` says, in the stage that the options choose."""
-    chosen = account.of(arguments)
-    answer = _ACTIONS[arguments.action](chosen, arguments)
-    if arguments.json:
-        terminal.write_json(answer)
-    else:
-        _PRINTED[arguments.action](answer, arguments)
+    actions.run(_ACTIONS, arguments)
 
 
 def beginning(at: datetime | None, now: datetime) -> datetime:
@@ -219,5 +215,8 @@ def _written(moment: datetime) -> str:
     return f"{moment:%d %b %Y, %H:%M (UTC%z)}"
 
 
-_ACTIONS = {"list": _listed, "start": _started, "cancel": _cancelled}
-_PRINTED = {"list": _print_schedules, "start": _print_start, "cancel": _print_cancelled}
+_ACTIONS = {
+    "list": Action(_listed, _print_schedules),
+    "start": Action(_started, _print_start),
+    "cancel": Action(_cancelled, _print_cancelled),
+}
