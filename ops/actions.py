@@ -1,4 +1,4 @@
-"""Commands with several actions, such as `jobs list` and `jobs start`: each does something and tells what came of it."""
+"""Commands with actions, such as `jobs list` and `jobs start`: each does something and says what came of it."""
 
 from __future__ import annotations
 
