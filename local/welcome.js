@@ -381,7 +381,7 @@ async function tellOutcome(visit, { status, reason, product_id, thumbnail_url, w
   const product = await visit.api("GET", `/products/${product_id}`);
   byId("figure").replaceChildren(
     element("img", { src: thumbnail_url, alt: product.name }), element("figcaption", {}, product.name));
-  show(product);
+  show({ ...product, image: { thumbnail_url } }); // for a moment a cache may have the product without it
 }
 
 // --- preferences -----------------------------------------------------------------------------------------------------

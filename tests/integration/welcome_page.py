@@ -49,8 +49,9 @@ class Visit:
         return [url for url in [*self.requests, *self.sockets] if not url.startswith(own)]
 
     def sign_in(self, name: str) -> None:
-        """Become one of the demo people, connected."""
-        self.page.get_by_role("button", name=name).click()
+        """Become one of the demo people, connected. What happened before is shown: nothing moves under the pointer."""
+        with self.page.expect_response("**/api/me/activity?*", timeout=PATIENCE * 1000):
+            self.page.get_by_role("button", name=name).click()
         expect(self.page.locator("#who")).to_contain_text(name)
         expect(self.live).to_have_text("live")
 
