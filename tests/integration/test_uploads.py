@@ -55,7 +55,7 @@ def test_a_picture_that_is_sent_is_shown_with_its_product(stack: Stack, seller: 
     assert (before.json()["image"], after.json()["image"]) == (None, image)
     assert (image["width"], image["height"]) == (800, 600)
     assert before.headers["ETag"] != after.headers["ETag"]
-    assert stack.http.get(f"/products/{product}").json()["image"] == image
+    until(lambda: stack.http.get(f"/products/{product}").json()["image"] == image)  # once the cache has let go of it
     (listed,) = [one for one in seller.http.get("/me/products").json()["items"] if one["id"] == product]
     assert listed["image"] == image
 
