@@ -6,6 +6,7 @@ import http.client
 import os
 import shutil
 import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -43,10 +44,15 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def save_state(processes: Processes) -> None:
-    """Ask the emulator to write its state down, so that a hard kill loses only what comes after."""
-    if (pid := processes.running().get(NAME)) is not None:
-        os.kill(pid, signal.SIGUSR1)
+def save_state(settings: Settings, processes: Processes) -> None:
+    """Ask the emulator to write its state down, so that a hard kill loses only what comes after.
+
+    One that is still starting is left alone: it would write nothing over what it has not read yet.
+    """
+    pid = processes.running().get(NAME)
+    if pid is not None and answers(settings.ports.emulator):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
 
 
 def forget(home: Home) -> None:

@@ -33,6 +33,7 @@ class Reload:
         self, home: Home, settings: Settings, processes: Processes, progress: Progress, origins: Origins
     ) -> None:
         self._home = home
+        self._settings = settings
         self._processes = processes
         self._progress = progress
         self._origins = origins
@@ -100,7 +101,7 @@ class Reload:
         if has_migrations:
             done = f"{done}; migrations: {self._stacks.migrate()}"
         self._origins.websocket_api = self._stacks.websocket_api()
-        emulator.save_state(self._processes)
+        emulator.save_state(self._settings, self._processes)
         return done
 
 

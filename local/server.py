@@ -65,7 +65,7 @@ class Server:
     async def _watch_services(self, deploying: asyncio.Lock) -> None:
         """Say when a service dies, and when it lives again; take snapshots of the emulator between deployments."""
         known = self._services()
-        emulator.save_state(self._processes)
+        await asyncio.to_thread(emulator.save_state, self._settings, self._processes)
         for second in range(1, 2**63):
             await asyncio.sleep(1)
             now = self._services()
@@ -75,7 +75,7 @@ class Server:
                 self._progress.say(name, "runs again")
             known = now
             if second % _SNAPSHOT_EVERY == 0 and not deploying.locked():
-                emulator.save_state(self._processes)
+                await asyncio.to_thread(emulator.save_state, self._settings, self._processes)
 
     def _services(self) -> set[str]:
         return {postgresql.NAME, valkey.NAME, emulator.NAME} & set(self._processes.running())
